@@ -21,7 +21,7 @@ class Profile(Enum):
     REFERENCE = "reference"
 
     def pick(self, *, reference: T, optimized: T | None = None, xnnpack: T | None = None) -> T:
-        """The rule of this kernel set; one that isn't named is the next simpler set's: xnnpack, optimized, reference."""
+        """The rule of this kernel set; where none is named, the next simpler set's: xnnpack, optimized, reference."""
         rules = {
             Profile.REFERENCE: (reference,),
             Profile.OPTIMIZED: (optimized, reference),

@@ -1,0 +1,40 @@
+"""A quantization engine in pure Python with a TFLite-compatible interpreter. Public names are resolved on first use."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import affine as affine
+    from .errors import ModelError as ModelError
+    from .errors import Unsupported as Unsupported
+    from .tflite import load as load
+    from .tflite import save as save
+    from .tflite import to_bytes as to_bytes
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "ModelError": "errors",
+    "Unsupported": "errors",
+    "load": "tflite",
+    "save": "tflite",
+    "to_bytes": "tflite",
+    "affine": "",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f".{_PUBLIC[name] or name}", __name__)
+    value = getattr(module, name) if _PUBLIC[name] else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

@@ -1,0 +1,26 @@
+"""The operators, one a file, found by builtin name: `CONV_2D` is the one class of `ops/conv_2d.py`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from functools import cache
+
+from ..op import Op
+
+
+@cache
+def find(name: str) -> type[Op] | None:
+    """The operator with this builtin name, or None where it has no file. Imports that file and no other."""
+    stem = name.lower()
+    if not stem.isidentifier() or importlib.util.find_spec(f"{__name__}.{stem}") is None:
+        return None
+    module = importlib.import_module(f"{__name__}.{stem}")
+    found = [
+        part
+        for part in vars(module).values()
+        if isinstance(part, type) and issubclass(part, Op) and part.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise ImportError(f"expected one operator in ops/{stem}.py, got {len(found)}")
+    return found[0]
