@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import affine as affine
+    from .build import Builder as Builder
     from .errors import ModelError as ModelError
     from .errors import Unsupported as Unsupported
+    from .interpreter import Interpreter as Interpreter
+    from .interpreter import OpResolverType as OpResolverType
+    from .interpreter import SignatureRunner as SignatureRunner
+    from .model import Model as Model
     from .tflite import load as load
     from .tflite import save as save
     from .tflite import to_bytes as to_bytes
@@ -22,6 +27,11 @@ _PUBLIC = {
     "save": "tflite",
     "to_bytes": "tflite",
     "affine": "",
+    "Builder": "build",
+    "Interpreter": "interpreter",
+    "Model": "model",
+    "OpResolverType": "interpreter",
+    "SignatureRunner": "interpreter",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -113,6 +113,7 @@ class Step:
     (an index out of range) raises RuntimeError.
     kernel, why: what runs and for which reason, for people. macs: multiply-accumulates of one call.
     compiled: the rows of a native kernel for the same arithmetic, or None.
+    folds: whether, all inputs being constants, the outputs are constants too (not where there is state or chance).
     """
 
     run: Callable[..., Array | tuple[Array, ...]]
@@ -120,6 +121,7 @@ class Step:
     why: str = ""
     macs: int = 0
     compiled: Any = None
+    folds: bool = True
 
 
 # --- how an output is quantized, and which inputs are weights: what quantizing a model asks of an operator

@@ -1,0 +1,299 @@
+"""A model prepared to run: shapes inferred, every node planned once, then a flat list of steps."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .errors import ModelError
+from .kernels.profile import Profile
+from .model import External, Graph, Model, Node, Shape, Tensor
+from .op import Array, Dynamic, Spec, Specs, Step
+
+MEMORY_LIMIT = 2 << 30
+"""Bytes that tensors without data may take together, unless QENGINE_MEMORY says otherwise."""
+
+
+class Runtime:
+    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call."""
+
+    def __init__(self, model: Model, profile: Profile, *, keep_all: bool = False) -> None:
+        self.model = model
+        self.profile = profile
+        self.keep_all = keep_all
+        self.resources: dict[Any, Any] = {}
+        self._prepared: dict[Any, Program] = {}
+
+    def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
+        """Another graph of the model, for an operator to call: its outputs' specs and a function from arrays to arrays."""
+        if not 0 <= graph < len(self.model.graphs):
+            raise ModelError(f"expected one of {len(self.model.graphs)} graphs, got {graph}")
+        key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
+        if key not in self._prepared:
+            program = self._prepared[key] = Program(self, graph)
+            program.prepare([spec.shape for spec in inputs])
+        program = self._prepared[key]
+        return [program.specs[index] for index in program.graph.outputs], program.call
+
+
+@dataclass
+class Prepared:
+    """A node with its step, which is None until the shapes of its inputs are known, while running.
+
+    folded: its outputs are constants, computed already. frees: tensors that no later node needs.
+    """
+
+    index: int
+    node: Node
+    step: Step | None
+    folded: bool = False
+    frees: tuple[int, ...] = ()
+
+
+class Program:
+    """One graph, prepared for given input shapes.
+
+    specs: per tensor what is known of it; values: per tensor its array, or None where it isn't computed (yet).
+    Arrays of inputs, outputs and variables stay where they are as long as their shape does.
+    """
+
+    def __init__(self, runtime: Runtime, graph: int) -> None:
+        self.runtime = runtime
+        self.graph: Graph = runtime.model.graphs[graph]
+        self.place = f"$.subgraphs[{graph}]"
+        self.specs: list[Spec] = []
+        self.values: list[Array | None] = []
+        self.overrides: dict[int, Array] = {}
+        self._steps: list[Prepared] = []
+        self._cache: dict[Any, tuple[Step, tuple[Spec, ...]]] = {}
+
+    # --- preparing
+
+    def prepare(self, shapes: Sequence[Shape | None]) -> None:
+        """Plans every node for inputs of these shapes. ModelError where a node can't be."""
+        graph = self.graph
+        self._check_indices()
+        self.specs = [self._spec(index, tensor) for index, tensor in enumerate(graph.tensors)]
+        for index, shape in zip(graph.inputs, shapes, strict=True):
+            self.specs[index] = replace(self.specs[index], shape=shape)
+        self._known = {index for index in graph.inputs if self.specs[index].shape is not None}
+        self._known |= {i for i, spec in enumerate(self.specs) if spec.value is not None or spec.is_variable}
+        self._cache.clear()
+        self._steps = []
+        for index, node in enumerate(graph.nodes):
+            self._steps.append(self._prepare_node(index, node))
+        self._allocate()
+        self._plan_frees()
+
+    def _spec(self, index: int, tensor: Tensor) -> Spec:
+        value = self.overrides.get(index)
+        if value is None and tensor.is_constant:
+            try:
+                value = self._constant(tensor)
+            except ValueError as error:
+                raise ModelError(str(error), f"{self.place}.tensors[{index}]") from error
+        shape = tensor.shape or ()
+        return Spec(shape, tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
+
+    @staticmethod
+    def _constant(tensor: Tensor) -> Array:
+        if isinstance(tensor.data, External):
+            raise ValueError(f"expected a constant with its bytes loaded, got one in {tensor.data.group!r}")
+        return tensor.array
+
+    def _check_indices(self) -> None:
+        graph, count = self.graph, len(self.graph.tensors)
+
+        def check(indices: Sequence[int], where: str, lowest: int) -> None:
+            for position, index in enumerate(indices):
+                if not lowest <= index < count:
+                    raise ModelError(
+                        f"expected a tensor index from {lowest} to {count - 1}, got {index}",
+                        f"{self.place}.{where}[{position}]",
+                    )
+
+        check(graph.inputs, "inputs", 0)
+        check(graph.outputs, "outputs", 0)
+        for number, node in enumerate(graph.nodes):
+            check(node.inputs, f"operators[{number}].inputs", -1)
+            check(node.outputs, f"operators[{number}].outputs", 0)
+            check(node.intermediates or (), f"operators[{number}].intermediates", -1)
+
+    def _prepare_node(self, index: int, node: Node) -> Prepared:
+        if any(i >= 0 and i not in self._known for i in node.inputs):
+            for i in node.outputs:
+                self._known.discard(i)
+                self.specs[i] = replace(self.specs[i], shape=None)
+            return Prepared(index, node, None)
+        step, outputs = self._plan(index, node)
+        folded = self._fold(node, step) if all(spec.shape is not None for spec in outputs) else None
+        for position, (i, spec) in enumerate(zip(node.outputs, outputs, strict=True)):
+            value = None if folded is None else folded[position]
+            self.specs[i] = replace(spec, value=value)
+            if spec.shape is None:
+                self._known.discard(i)
+            else:
+                self._known.add(i)
+        return Prepared(index, node, step, folded is not None)
+
+    def _plan(self, index: int, node: Node) -> tuple[Step, tuple[Spec, ...]]:
+        place = f"{self.place}.operators[{index}]"
+        op = node.op
+
+        def spec(i: int) -> Spec | None:
+            return None if i < 0 else self.specs[i]
+
+        outputs = tuple(self.specs[i] for i in node.outputs)
+        intermediates = tuple(spec(i) for i in node.intermediates or ())
+        specs = Specs(tuple(spec(i) for i in node.inputs), outputs, intermediates)
+        try:
+            shapes = op.infer(specs, self.runtime)
+            if isinstance(shapes, Dynamic):
+                resolved: list[Shape | None] = [None] * len(outputs)
+            else:
+                resolved = [tuple(int(length) for length in shape) for shape in shapes]
+            if len(resolved) != len(outputs):
+                raise ModelError(f"expected {len(resolved)} outputs, got {len(outputs)}", "outputs")
+            for shape in resolved:
+                if shape is not None and any(length < 0 for length in shape):
+                    raise ModelError(f"expected an output shape without negative lengths, got {list(shape)}")
+            outputs = tuple(replace(o, shape=s, value=None) for o, s in zip(outputs, resolved, strict=True))
+            specs = replace(specs, outputs=outputs)
+            profile = self.runtime.profile
+            if profile is Profile.XNNPACK and not op.delegated(specs):
+                profile = Profile.OPTIMIZED
+            return op.plan(specs, profile, self.runtime), outputs
+        except ModelError as error:
+            raise type(error)(f"{op.name}: {error.message}", error.where).within(place) from error
+
+    def _fold(self, node: Node, step: Step) -> tuple[Array, ...] | None:
+        """The outputs of a node whose inputs are all constants."""
+        if not step.folds or any(i in self.graph.inputs for i in node.outputs):
+            return None
+        arguments = [None if i < 0 else self.specs[i].value for i in node.inputs]
+        if any(i >= 0 and value is None for i, value in zip(node.inputs, arguments, strict=True)):
+            return None
+        with np.errstate(all="ignore"):
+            result = step.run(*arguments)
+        return result if isinstance(result, tuple) else (result,)
+
+    def _allocate(self) -> None:
+        """Arrays for inputs, outputs and variables; constants as they are. RuntimeError where they are too large."""
+        limit = int(os.environ.get("QENGINE_MEMORY", MEMORY_LIMIT))
+        wanted = sum(
+            spec.size * spec.type.dtype.itemsize for spec in self.specs if spec.value is None and spec.shape is not None
+        )
+        if wanted > limit:
+            raise RuntimeError(
+                f"expected tensors of at most {limit} bytes together, got {wanted} "
+                f"- at `{self.place}` (the environment variable QENGINE_MEMORY raises the limit)"
+            )
+        before = self.values or [None] * len(self.specs)
+        self.values = [spec.value for spec in self.specs]
+        self._persistent = {*self.graph.inputs, *self.graph.outputs}
+        self._persistent |= {i for i, spec in enumerate(self.specs) if spec.is_variable}
+        for i in self._persistent:
+            spec, old = self.specs[i], before[i]
+            if spec.value is not None or spec.shape is None:
+                continue
+            kept = old is not None and old.shape == spec.shape and old.flags.writeable
+            self.values[i] = old if kept else _empty(spec)
+
+    def _plan_frees(self) -> None:
+        """Marks each value that is no longer needed after a node, so that memory doesn't grow with depth."""
+        if self.runtime.keep_all:
+            return
+        seen = set(self._persistent) | {i for i, spec in enumerate(self.specs) if spec.value is not None}
+        for prepared in reversed(self._steps):
+            touched = {i for i in (*prepared.node.inputs, *prepared.node.outputs) if i >= 0} - seen
+            prepared.frees = tuple(touched)
+            seen |= touched
+
+    # --- running
+
+    def run(self) -> None:
+        """Runs all nodes in order on the values that are there. RuntimeError where a value makes a node impossible."""
+        with np.errstate(all="ignore"):
+            for prepared in self._steps:
+                if not prepared.folded:
+                    self._run_node(prepared)
+
+    def _run_node(self, prepared: Prepared) -> None:
+        node, values, step = prepared.node, self.values, prepared.step
+        arguments = [None if i < 0 else values[i] for i in node.inputs]
+        if step is None:
+            step = self._plan_late(prepared, arguments)
+        try:
+            result = step.run(*arguments)
+        except ModelError as error:
+            raise RuntimeError(str(error.within(f"{self.place}.operators[{prepared.index}]"))) from error
+        results = result if isinstance(result, tuple) else (result,)
+        for i, value in zip(node.outputs, results, strict=True):
+            self._store(i, value)
+        for i in prepared.frees:
+            values[i] = None
+
+    def _plan_late(self, prepared: Prepared, arguments: Sequence[Array | None]) -> Step:
+        """The step of a node whose input shapes came only now; kept for the next time the same shapes come."""
+        node = prepared.node
+        for i, value in zip(node.inputs, arguments, strict=True):
+            if i >= 0 and value is None:
+                raise RuntimeError(
+                    f"expected a value for tensor {i}, got none: no operator before this one computes it "
+                    f"- at `{self.place}.operators[{prepared.index}]`"
+                )
+            if value is not None and self.specs[i].value is None:
+                self.specs[i] = replace(self.specs[i], shape=value.shape)
+        key = (prepared.index, tuple(None if value is None else value.shape for value in arguments))
+        if key not in self._cache:
+            try:
+                self._cache[key] = self._plan(prepared.index, node)
+            except ModelError as error:
+                raise RuntimeError(str(error)) from error
+        return self._cache[key][0]
+
+    def _store(self, index: int, value: Array) -> None:
+        spec = self.specs[index]
+        if value.dtype != spec.type.dtype:
+            raise TypeError(f"expected {spec.type.dtype} for tensor {index} ({spec.name}), got {value.dtype}")
+        if index in self._persistent:
+            kept = self.values[index]
+            if kept is not None and kept.shape == value.shape:
+                np.copyto(kept, value)
+                return
+            value = value.copy()
+        self.values[index] = value
+
+    def call(self, *arguments: Array) -> tuple[Array, ...]:
+        """Runs the graph as a function: arrays of the prepared shapes in, copies of the outputs out."""
+        for i, value in zip(self.graph.inputs, arguments, strict=True):
+            self._store(i, value)
+        self.run()
+        outputs = (self.values[i] for i in self.graph.outputs)
+        return tuple(np.array(value) for value in outputs)
+
+    def reset_variables(self) -> None:
+        """Variable tensors as they are at the start: zero, for int8 the zero point."""
+        for spec, value in zip(self.specs, self.values, strict=True):
+            if spec.is_variable and value is not None:
+                value[...] = _empty(spec)
+
+    @property
+    def steps(self) -> Sequence[Prepared]:
+        """The nodes in order, with what was planned for each."""
+        return self._steps
+
+
+def _empty(spec: Spec) -> Array:
+    """A fresh array for a tensor; variables start at zero, in int8 at their zero point."""
+    assert spec.shape is not None
+    if spec.type.dtype.hasobject:
+        return np.full(spec.shape, b"", spec.type.dtype)
+    array = np.zeros(spec.shape, spec.type.dtype)
+    if spec.is_variable and spec.type.name == "INT8" and spec.quantization is not None and spec.quantization.is_affine:
+        array[...] = spec.zero_point
+    return array
