@@ -29,7 +29,7 @@ class Runtime:
         self._prepared: dict[Any, Program] = {}
 
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
-        """Another graph of the model, for an operator to call: its outputs' specs and a function from arrays to arrays."""
+        """Another graph of the model, for an operator to call: its outputs' specs and a function of arrays."""
         if not 0 <= graph < len(self.model.graphs):
             raise ModelError(f"expected one of {len(self.model.graphs)} graphs, got {graph}")
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
