@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from math import inf
 
 
 class Padding(IntEnum):
@@ -17,6 +18,11 @@ class ActivationFunctionType(IntEnum):
     RELU6 = 3
     TANH = 4
     SIGN_BIT = 5
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The clamp that it is, in real numbers. TANH and SIGN_BIT clamp nothing: the runtime's kernels ignore them."""
+        return {"RELU": (0.0, inf), "RELU_N1_TO_1": (-1.0, 1.0), "RELU6": (0.0, 6.0)}.get(self.name, (-inf, inf))
 
 
 class MirrorPadMode(IntEnum):

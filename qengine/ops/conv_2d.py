@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..model import TensorType
-from ..op import Op, Weights
+from ..errors import ModelError
+from ..kernels.profile import Profile
+from ..kernels.reference.conv import Geometry, conv_2d
+from ..kernels.requantize import DoubleRounding, Float32, HalfUp
+from ..model import Shape, TensorType
+from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
+from ..shapes import of_rank, window
+from ._products import Products, T, int16_rounding
 
 
 @dataclass(frozen=True, eq=False)
 class Conv2D(Op):
+    """x (n h w c), filters (o kh kw c / groups), bias (o) -> (n oh ow o)."""
+
     code: ClassVar[int] = 3
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=2),)
 
@@ -22,3 +31,79 @@ class Conv2D(Op):
     dilation_w_factor: int = 1
     dilation_h_factor: int = 1
     quantized_bias_type: TensorType = TensorType.FLOAT32
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
+        batch, _, _, channels = of_rank(specs.input(0), 4, "inputs[0]")
+        outputs, _, _, depth = of_rank(specs.input(1), 4, "inputs[1]")
+        if depth < 1 or channels % depth or outputs % max(channels // depth, 1):
+            raise ModelError(
+                f"expected filters for a whole number of groups of {channels} channels, "
+                f"got {outputs} filters of depth {depth}",
+                "inputs[1]",
+            )
+        return [(batch, *self._geometry(specs).output, outputs)]
+
+    def _geometry(self, specs: Specs) -> Geometry:
+        _, height, width, _ = of_rank(specs.input(0), 4, "inputs[0]")
+        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
+        rows = window(height, tall, self.stride_h, self.dilation_h_factor, self.padding)
+        columns = window(width, wide, self.stride_w, self.dilation_w_factor, self.padding)
+        return Geometry(
+            (self.stride_h, self.stride_w),
+            (self.dilation_h_factor, self.dilation_w_factor),
+            (rows.output, columns.output),
+            (rows.before, columns.before),
+        )
+
+    def _products(self, specs: Specs) -> Products:
+        geometry, filters = self._geometry(specs), specs.input(1)
+        _, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        return Products(
+            specs.input(0),
+            filters,
+            specs.optional(2),
+            specs.output(),
+            0,
+            lambda x, w: conv_2d(x, w, geometry),
+            tall * wide * depth,
+            self.fused_activation_function,
+            "conv",
+        )
+
+    def delegated(self, specs: Specs) -> bool:
+        return self._products(specs).delegated()
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        products = self._products(specs)
+        products.check_types(
+            (T.FLOAT32, T.FLOAT32), (T.INT8, T.INT8), (T.INT8, T.INT4), (T.UINT8, T.UINT8), (T.INT16, T.INT8)
+        )
+        if products.bias is None:
+            raise ModelError("expected a bias, got none", "inputs[2]")
+        if products.x.type is T.FLOAT32:
+            return products.plan_float()
+        products.check_quantization()
+        grouped = of_rank(products.x, 4, "inputs[0]")[3] != of_rank(products.weights, 4, "inputs[1]")[3]
+        rounding = profile.pick(
+            reference=DoubleRounding, optimized=DoubleRounding if grouped else HalfUp, xnnpack=Float32
+        )
+        if products.x.type is T.UINT8:
+            products.check_bias_scale()
+            return products.plan_integer(rounding, single=True)
+        if products.x.type is T.INT16:
+            rounding = int16_rounding(products.bias, rounding)
+        return products.plan_integer(rounding)
+
+    def version(self, specs: Specs) -> int:
+        x, filters = specs.input(0), specs.input(1)
+        if x.shape is not None and filters.shape is not None and x.shape[3] != filters.shape[3]:
+            return 6
+        if filters.type is T.INT4:
+            return 7
+        if x.type is T.INT16:
+            return 8 if self.quantized_bias_type is not T.FLOAT32 else 3
+        if x.type is T.INT8:
+            return 3
+        if x.type is T.FLOAT32 and filters.type is T.INT8:
+            return 5 if filters.quantization is not None and filters.quantization.per_channel else 2
+        return 1

@@ -1,0 +1,129 @@
+"""Sums of products: convolution, depthwise and transposed convolution, fully connected. Scales come after (requantize).
+
+Integer sums are taken in float64 by BLAS: a term is below 2**32 in magnitude (int16 by int16: 2**30) and a sum has
+fewer than 2**21 terms, so every partial sum is an integer below 2**53, whatever the order, and float64 holds it
+exactly. `accumulate` checks the bound.
+Axes: n h w c for activations, o h w i for filters (TFLite's order).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import AnyArray, FloatingArray, Int64Array
+
+
+class Geometry(NamedTuple):
+    """How a window slides: strides and dilations as (h, w), the output's (h, w), zeros as (top, left)."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    output: tuple[int, int]
+    padding: tuple[int, int]
+
+
+def exact(values: AnyArray, zero_point: int | AnyArray) -> FloatingArray:
+    """values - zero_point as float64, exact."""
+    shifted: FloatingArray = values.astype(np.float64) - zero_point
+    return shifted
+
+
+def accumulate(sums: FloatingArray, terms: int, bias: AnyArray | None) -> Int64Array:
+    """Exact sums of `terms` products, with the bias (o,) added, as int64."""
+    if terms >= 1 << 21:
+        raise ValueError(f"expected fewer than 2**21 products a sum, got {terms}")
+    whole = sums.astype(np.int64)
+    return whole if bias is None else whole + bias.astype(np.int64)
+
+
+def conv_2d(x: FloatingArray, filters: FloatingArray, geometry: Geometry) -> FloatingArray:
+    """Convolution (n h w c) by (o kh kw c / groups) -> (n oh ow o), both of one float type; zeros around the image.
+
+    groups = c / filters.shape[3]; output channel o belongs to group o * groups // filters.shape[0].
+    """
+    outputs, height, width, depth = filters.shape
+    groups = x.shape[3] // depth
+    each = outputs // groups
+    padded = _padded(x, (height, width), geometry)
+    result = np.zeros((x.shape[0], *geometry.output, outputs), x.dtype)
+    for ky in range(height):
+        for kx in range(width):
+            tap = _tap(padded, ky, kx, geometry)
+            for group in range(groups):
+                out = slice(group * each, (group + 1) * each)
+                result[..., out] += tap[..., group * depth : (group + 1) * depth] @ filters[out, ky, kx].T
+    return result
+
+
+def depthwise_conv_2d(x: FloatingArray, filters: FloatingArray, geometry: Geometry) -> FloatingArray:
+    """Depthwise convolution (n h w c) by (1 kh kw c * multiplier) -> (n oh ow c * multiplier), of one float type.
+
+    Output channel c * multiplier + m sees input channel c.
+    """
+    _, height, width, outputs = filters.shape
+    padded = _padded(x, (height, width), geometry)
+    multiplier = outputs // x.shape[3]
+    result = np.zeros((x.shape[0], *geometry.output, outputs), x.dtype)
+    for ky in range(height):
+        for kx in range(width):
+            tap = _tap(padded, ky, kx, geometry)
+            wide = tap if multiplier == 1 else np.repeat(tap, multiplier, axis=3)
+            result += wide * filters[0, ky, kx]
+    return result
+
+
+def transpose_conv_2d(
+    x: FloatingArray,
+    filters: FloatingArray,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    output: tuple[int, int],
+) -> FloatingArray:
+    """Transposed convolution (n h w c) by (o kh kw c) -> (n oh ow o), of one float type.
+
+    Adds x[i] * filter[k] at i * stride + k - padding; what falls outside the output is dropped.
+    """
+    batch, rows, columns, _ = x.shape
+    outputs, height, width, _ = filters.shape
+    tall = max((rows - 1) * stride[0] + height, padding[0] + output[0])
+    wide = max((columns - 1) * stride[1] + width, padding[1] + output[1])
+    result = np.zeros((batch, tall, wide, outputs), x.dtype)
+    for ky in range(height):
+        for kx in range(width):
+            rows_hit = slice(ky, ky + (rows - 1) * stride[0] + 1, stride[0])
+            columns_hit = slice(kx, kx + (columns - 1) * stride[1] + 1, stride[1])
+            result[:, rows_hit, columns_hit] += x @ filters[:, ky, kx].T
+    return result[:, padding[0] : padding[0] + output[0], padding[1] : padding[1] + output[1]]
+
+
+def clamped(x: AnyArray, low: float, high: float) -> AnyArray:
+    """A fused activation's clamp of floats (NaN stays): numbers outside [low, high] become the nearer bound."""
+    result: Any = x
+    if low > -np.inf:
+        result = np.where(result < low, x.dtype.type(low), result)
+    if high < np.inf:
+        result = np.where(result > high, x.dtype.type(high), result)
+    return np.asarray(result)
+
+
+def _padded(x: FloatingArray, size: tuple[int, int], geometry: Geometry) -> FloatingArray:
+    """The image with zeros around it, as far as the windows reach."""
+    ends = []
+    for axis in (0, 1):
+        reach = (size[axis] - 1) * geometry.dilation[axis] + 1
+        needed = (geometry.output[axis] - 1) * geometry.stride[axis] + reach
+        after = max(needed - x.shape[axis + 1] - geometry.padding[axis], 0)
+        ends.append((geometry.padding[axis], after))
+    if ends == [(0, 0), (0, 0)]:
+        return x
+    return np.pad(x, ((0, 0), *ends, (0, 0)))
+
+
+def _tap(padded: FloatingArray, ky: int, kx: int, geometry: Geometry) -> FloatingArray:
+    """What filter position (ky, kx) sees of every window: (n oh ow c)."""
+    top, left = ky * geometry.dilation[0], kx * geometry.dilation[1]
+    rows = slice(top, top + (geometry.output[0] - 1) * geometry.stride[0] + 1, geometry.stride[0])
+    columns = slice(left, left + (geometry.output[1] - 1) * geometry.stride[1] + 1, geometry.stride[1])
+    return padded[:, rows, columns][:, : geometry.output[0], : geometry.output[1]]

@@ -1,0 +1,142 @@
+"""What the operators that sum products share: types, bias, zero points, requantization, clamp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..affine import activation_range
+from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
+from ..errors import ModelError, Unsupported
+from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.reference.conv import accumulate, clamped, exact
+from ..kernels.requantize import Requantizer, Wide
+from ..model import TensorType
+from ..op import Spec, Step
+from ..options import ActivationFunctionType
+from ..scales import product_scale, scale_of, scales_of, zero_point_of
+from ..shapes import volume
+
+T = TensorType
+Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
+
+
+@dataclass(frozen=True)
+class Products:
+    """Activations times weights plus bias, as an operator hands them over.
+
+    axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
+    integers. terms: products a sum. fused: clamps the output. start: the number of the activations' input in the node.
+    """
+
+    x: Spec
+    weights: Spec
+    bias: Spec | None
+    output: Spec
+    axis: int
+    sums: Sums
+    terms: int
+    fused: ActivationFunctionType
+    kernel: str
+    start: int = 0
+
+    @property
+    def _macs(self) -> int:
+        return volume(self.output.shape or ()) * self.terms
+
+    def check_types(self, *pairs: tuple[TensorType, TensorType]) -> None:
+        """Refuses other pairs of activation and weight types, and biases of a type or length that doesn't go with them."""
+        x, weights, bias = self.x, self.weights, self.bias
+        if (x.type, weights.type) not in pairs:
+            raise Unsupported(
+                f"expected types of activations and weights among {_names(pairs)}, "
+                f"got {x.type.name} and {weights.type.name}",
+                "inputs",
+            )
+        if self.output.type is not x.type:
+            raise ModelError(f"expected {x.type.name} as of the input, got {self.output.type.name}", "outputs[0]")
+        if bias is None:
+            return
+        allowed = {T.FLOAT32: (T.FLOAT32,), T.INT16: (T.INT32, T.INT64)}.get(x.type, (T.INT32,))
+        if bias.type not in allowed:
+            raise ModelError(f"expected {' or '.join(t.name for t in allowed)} bias, got {bias.type.name}", "inputs[2]")
+        channels = (self.weights.shape or ())[self.axis]
+        if volume(bias.shape or ()) != channels:
+            raise ModelError(f"expected {channels} biases, got shape {list(bias.shape or ())}", "inputs[2]")
+
+    def check_quantization(self) -> None:
+        """Weights of signed types have zero point 0, and one scale or one a channel; int16 activations zero point 0."""
+        count, channels = len(scales_of(self.weights, "inputs[1]")), (self.weights.shape or ())[self.axis]
+        if count not in (1, channels):
+            raise ModelError(f"expected 1 scale or {channels}, got {count}", "inputs[1]")
+        if self.weights.type is not T.UINT8 and zero_point_of(self.weights, "inputs[1]") != 0:
+            raise ModelError(f"expected weights with zero point 0, got {self.weights.zero_point}", "inputs[1]")
+        if self.x.type is T.INT16:
+            for spec, where in ((self.x, "inputs[0]"), (self.output, "outputs[0]")):
+                if zero_point_of(spec, where) != 0:
+                    raise ModelError(f"expected zero point 0 with INT16, got {spec.zero_point}", where)
+
+    def check_bias_scale(self) -> None:
+        """The bias' scale is the product of input and weight scale, to 2 % of the output's scale."""
+        if self.bias is None or self.bias.quantization is None or not self.bias.quantization.is_affine:
+            return
+        product = float(scale_of(self.x, "inputs[0]") * scale_of(self.weights, "inputs[1]"))
+        if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
+            raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
+
+    def plan_float(self) -> Step:
+        low, high = self.fused.bounds
+
+        def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
+            sums = self.sums(x, weights)
+            return clamped(sums if bias is None else sums + bias, low, high)
+
+        return Step(run, f"{self.kernel}_float32", macs=self._macs)
+
+    def plan_integer(self, rounding: type[Requantizer], *, single: bool = False) -> Step:
+        """Exact sums, int32 that wrap (int64 for the rules that take it), brought to the output's scale by `rounding`.
+
+        single: whether input scale times weight scale is rounded to float32 (`product_scale`).
+        """
+        x_point = zero_point_of(self.x, "inputs[0]")
+        w_point = zero_point_of(self.weights, "inputs[1]") if self.weights.type is T.UINT8 else 0
+        point = zero_point_of(self.output, "outputs[0]")
+        dtype = self.output.type.dtype
+        low, high = activation_range(self.fused.name, scale_of(self.output, "outputs[0]"), point, dtype)
+        requantize = product_scale(rounding, self.x, self.weights, self.output, single=single)
+        width = np.int64 if self.x.type is T.INT16 and self.is_wide else np.int32
+
+        def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
+            sums = self.sums(exact(x, x_point), exact(weights, w_point))
+            return requantize(accumulate(sums, self.terms, bias).astype(width), point, low, high, dtype)
+
+        return Step(run, f"{self.kernel}_{self.x.type.name.lower()}", f"{rounding.__name__} rounding", self._macs)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether sums of int16 activations are 64 bits wide: unless the bias has 32."""
+        return self.bias is None or self.bias.type is T.INT64
+
+    def delegated(self, *types: TensorType) -> bool:
+        """What XNNPACK asks of the operands of a convolution: types, constant weights and bias, rank 4, no empty axis."""
+        return (
+            takes_activation(self.x, *types)
+            and takes_activation(self.output, *types)
+            and self.x.type is self.output.type is self.weights.type
+            and takes_shape(self.x, 4)
+            and takes_shape(self.weights, 4)
+            and takes_weights(self.weights, self.axis)
+            and takes_bias(self.bias)
+            and takes_fused(self.fused)
+        )
+
+
+def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:
+    """The rule of int16 convolutions: Wide with 64-bit sums, `otherwise` with an int32 bias."""
+    return otherwise if bias is not None and bias.type is T.INT32 else Wide
+
+
+def _names(pairs: tuple[tuple[TensorType, TensorType], ...]) -> str:
+    return ", ".join(f"{x.name} and {w.name}" for x, w in pairs)
