@@ -28,7 +28,7 @@ class Products:
     """Activations times weights plus bias, as an operator hands them over.
 
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
-    integers. terms: products a sum. fused: clamps the output. start: the number of the activations' input in the node.
+    integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK takes the node only with a bias.
     """
 
     x: Spec
@@ -40,14 +40,14 @@ class Products:
     terms: int
     fused: ActivationFunctionType
     kernel: str
-    start: int = 0
+    needs_bias: bool = True
 
     @property
     def _macs(self) -> int:
         return volume(self.output.shape or ()) * self.terms
 
     def check_types(self, *pairs: tuple[TensorType, TensorType]) -> None:
-        """Refuses other pairs of activation and weight types, and biases of a type or length that doesn't go with them."""
+        """Refuses other pairs of activation and weight types, and a bias whose type or length doesn't go with them."""
         x, weights, bias = self.x, self.weights, self.bias
         if (x.type, weights.type) not in pairs:
             raise Unsupported(
@@ -120,7 +120,7 @@ class Products:
         return self.bias is None or self.bias.type is T.INT64
 
     def delegated(self, *types: TensorType) -> bool:
-        """What XNNPACK asks of the operands of a convolution: types, constant weights and bias, rank 4, no empty axis."""
+        """What XNNPACK asks of a convolution: types, constant weights and bias, rank 4, no empty dimension."""
         return (
             takes_activation(self.x, *types)
             and takes_activation(self.output, *types)
@@ -128,7 +128,7 @@ class Products:
             and takes_shape(self.x, 4)
             and takes_shape(self.weights, 4)
             and takes_weights(self.weights, self.axis)
-            and takes_bias(self.bias)
+            and (takes_bias(self.bias) if self.bias is not None else not self.needs_bias)
             and takes_fused(self.fused)
         )
 

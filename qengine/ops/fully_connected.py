@@ -1,0 +1,130 @@
+"""FULLY_CONNECTED."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
+from ..errors import ModelError, Unsupported
+from ..kernels.arrays import FloatingArray
+from ..kernels.profile import Profile
+from ..kernels.requantize import Float32, Float64, HalfUp, Requantizer
+from ..model import Shape, TensorType
+from ..op import Graphs, Op, Specs, Step, Weights
+from ..options import ActivationFunctionType, FullyConnectedOptionsWeightsFormat
+from ..scales import zero_point_of
+from ..shapes import known, of_rank, volume
+from ._products import Products, T
+
+
+@dataclass(frozen=True, eq=False)
+class FullyConnected(Op):
+    """x (..., depth), weights (units, depth), bias (units) -> (rows, units), or (..., units) with keep_num_dims.
+
+    Without keep_num_dims x is read as rows of `depth` elements, whatever its shape.
+    """
+
+    code: ClassVar[int] = 9
+    weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=2),)
+
+    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
+    weights_format: FullyConnectedOptionsWeightsFormat = FullyConnectedOptionsWeightsFormat.DEFAULT
+    keep_num_dims: bool = False
+    asymmetric_quantize_inputs: bool = False
+    quantized_bias_type: TensorType = TensorType.FLOAT32
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
+        shape, (units, depth) = known(specs.input(0)), of_rank(specs.input(1), 2, "inputs[1]")
+        if self.weights_format is not FullyConnectedOptionsWeightsFormat.DEFAULT:
+            raise Unsupported(f"expected weights in the default format, got {self.weights_format.name}", "inputs[1]")
+        if self.keep_num_dims:
+            if not shape or shape[-1] != depth:
+                raise ModelError(f"expected a last dimension of {depth}, got shape {list(shape)}", "inputs[0]")
+            return [(*shape[:-1], units)]
+        return [(volume(shape) // depth if depth else volume(shape[:-1]), units)]
+
+    def _products(self, specs: Specs) -> Products:
+        depth = of_rank(specs.input(1), 2, "inputs[1]")[1]
+        shape = known(specs.output())
+        rows = volume(shape[:-1])
+
+        def sums(x: FloatingArray, weights: FloatingArray) -> FloatingArray:
+            product: FloatingArray = x.reshape(-1)[: rows * depth].reshape(rows, depth) @ weights.T
+            return product.reshape(shape)
+
+        return Products(
+            specs.input(0),
+            specs.input(1),
+            specs.optional(2),
+            specs.output(),
+            0,
+            sums,
+            depth,
+            self.fused_activation_function,
+            "fully_connected",
+        )
+
+    def delegated(self, specs: Specs) -> bool:
+        x, weights, bias, output = specs.input(0), specs.input(1), specs.optional(2), specs.output()
+        if not (takes_activation(x) and takes_activation(output) and takes_shape(weights, 2)):
+            return False
+        whole_bytes = {T.INT4: 2, T.INT2: 4}.get(weights.type)
+        if whole_bytes is None:
+            fits = x.type is weights.type and takes_weights(weights, 0)
+        else:
+            fits = x.type is T.INT8 and weights.value is not None and known(weights)[1] % whole_bytes == 0
+        if weights.type is T.INT8 and fits:
+            fits = zero_point_of(weights, "inputs[1]") == 0
+        return (
+            fits
+            and x.type is output.type
+            and (bias is None or takes_bias(bias))
+            and takes_fused(self.fused_activation_function)
+        )
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        products = self._products(specs)
+        products.check_types(
+            (T.FLOAT32, T.FLOAT32),
+            (T.INT8, T.INT8),
+            (T.INT8, T.INT4),
+            (T.INT8, T.INT2),
+            (T.UINT8, T.UINT8),
+            (T.INT16, T.INT8),
+            (T.INT16, T.INT4),
+        )
+        x, weights, bias = products.x, products.weights, products.bias
+        if x.type is T.FLOAT32:
+            return products.plan_float()
+        products.check_quantization()
+        per_tensor = weights.quantization is not None and not weights.quantization.per_channel
+        if per_tensor:
+            products.check_bias_scale()
+        rounding: type[Requantizer] = profile.pick(reference=Float64, optimized=HalfUp, xnnpack=Float32)
+        if x.type is T.INT16:
+            wide = T.INT64 in (self.quantized_bias_type, None if bias is None else bias.type)
+            rounding = Float64 if wide else rounding
+        return products.plan_integer(rounding, single=per_tensor and rounding is HalfUp)
+
+    def version(self, specs: Specs) -> int:
+        x, weights = specs.input(0), specs.input(1)
+        per_channel = weights.quantization is not None and weights.quantization.per_channel
+        if weights.type is T.INT2:
+            return 14
+        if x.type is T.INT16 and weights.type is T.INT4:
+            return 13
+        if x.type is T.FLOAT32 and weights.type in (T.INT8, T.INT4):
+            return 12 if per_channel else 10 if weights.type is T.INT4 else 9 if self.asymmetric_quantize_inputs else 3
+        if x.type is T.INT16 and self.quantized_bias_type is not T.FLOAT32:
+            return 11
+        if weights.type is T.INT4:
+            return 10
+        if x.type is T.INT16:
+            return 7
+        if specs.optional(2) is None:
+            return 6
+        if self.keep_num_dims:
+            return 5
+        return 4 if x.type is T.INT8 else 1

@@ -1,0 +1,121 @@
+"""TRANSPOSE_CONV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.profile import Profile
+from ..kernels.reference.conv import transpose_conv_2d
+from ..kernels.requantize import ChannelSplit, DoubleRounding, Float32
+from ..model import Shape, TensorType
+from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
+from ..options import ActivationFunctionType, Padding
+from ..shapes import of_rank
+from ._products import Products, T, int16_rounding
+
+
+@dataclass(frozen=True, eq=False)
+class TransposeConv(Op):
+    """output shape (4,), filters (o kh kw c), x (n h w c), bias (o) or none -> (n oh ow o)."""
+
+    code: ClassVar[int] = 67
+    weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=3),)
+
+    padding: Padding = Padding.SAME
+    stride_w: int = 0
+    stride_h: int = 0
+    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
+    quantized_bias_type: TensorType = TensorType.FLOAT32
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
+        of_rank(specs.input(0), 1, "inputs[0]")
+        shape = specs.input(0).value
+        return DYNAMIC if shape is None else [self._output(specs, shape)]
+
+    def _output(self, specs: Specs, shape: AnyArray) -> tuple[int, int, int, int]:
+        outputs, _, _, depth = of_rank(specs.input(1), 4, "inputs[1]")
+        batch, _, _, channels = of_rank(specs.input(2), 4, "inputs[2]")
+        if depth != channels:
+            raise ModelError(f"expected filters of depth {channels}, got {depth}", "inputs[1]")
+        if self.stride_h < 1 or self.stride_w < 1:
+            raise ModelError(f"expected strides of 1 or more, got {self.stride_h} and {self.stride_w}")
+        wanted = tuple(int(length) for length in shape)
+        if len(wanted) != 4 or wanted[0] != batch or wanted[3] != outputs or min(wanted) < 1:
+            raise ModelError(f"expected an output shape [{batch}, h, w, {outputs}], got {list(wanted)}", "inputs[0]")
+        return wanted
+
+    def _padding(self, specs: Specs, output: Shape) -> tuple[int, int]:
+        """Zeros before: half of what the full result exceeds the output by."""
+        _, height, width, _ = of_rank(specs.input(2), 4, "inputs[2]")
+        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
+        if self.padding is Padding.VALID:
+            return (0, 0)
+        return (
+            max((height - 1) * self.stride_h + tall - output[1], 0) // 2,
+            max((width - 1) * self.stride_w + wide - output[2], 0) // 2,
+        )
+
+    def _products(self, specs: Specs, output: Shape) -> Products:
+        filters = specs.input(1)
+        _, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        padding = self._padding(specs, output)
+
+        def sums(x: FloatingArray, weights: FloatingArray) -> FloatingArray:
+            return transpose_conv_2d(x, weights, (self.stride_h, self.stride_w), padding, (output[1], output[2]))
+
+        return Products(
+            specs.input(2),
+            filters,
+            specs.optional(3),
+            specs.output(),
+            0,
+            sums,
+            tall * wide * depth,
+            self.fused_activation_function,
+            "transpose_conv",
+            needs_bias=False,
+        )
+
+    def delegated(self, specs: Specs) -> bool:
+        output = specs.output().shape
+        if specs.input(0).value is None or output is None or specs.input(0).type is not T.INT32:
+            return False
+        return self._products(specs, output).delegated()
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        output = specs.output().shape
+        if output is not None:
+            step = self._plan(specs, profile, output)
+            return Step(lambda shape, weights, x, *bias: step.run(x, weights, *bias), step.kernel, step.why, step.macs)
+        return Step(
+            lambda shape, weights, x, *bias: self._plan(specs, profile, self._output(specs, shape)).run(
+                x, weights, *bias
+            ),
+            why="the output's shape comes while running",
+        )
+
+    def _plan(self, specs: Specs, profile: Profile, output: Shape) -> Step:
+        products = self._products(specs, output)
+        products.check_types((T.FLOAT32, T.FLOAT32), (T.INT8, T.INT8), (T.UINT8, T.UINT8), (T.INT16, T.INT8))
+        if products.x.type is T.FLOAT32:
+            return products.plan_float()
+        products.check_quantization()
+        if products.x.type is T.UINT8:
+            products.check_bias_scale()
+            return products.plan_integer(profile.pick(reference=DoubleRounding, xnnpack=Float32), single=True)
+        if products.x.type is T.INT16:
+            return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
+        return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
+
+    def version(self, specs: Specs) -> int:
+        if self.quantized_bias_type is not T.FLOAT32:
+            return 5
+        if self.fused_activation_function is not ActivationFunctionType.NONE:
+            return 4
+        if specs.optional(3) is not None:
+            return 3
+        return 2 if specs.input(2).type in (T.INT8, T.INT16) else 1
