@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import AnyArray, FloatingArray, Int16Array
+from .arrays import AnyArray, FloatingArray, Int16Array, IntegerArray
 from .fixed_point import float_to_int32, round_half_away
 
 Float = TypeVar("Float", np.float32, np.float64)
@@ -97,4 +97,5 @@ def lookup_int16(x: Int16Array, table: Int16Array) -> Int16Array:
     index = 256 + (x.astype(np.int32) >> 7)
     entry = table[index].astype(np.int32)
     slope = (table[index + 1] - table[index]).astype(np.int32)
-    return (entry + ((slope * (x.astype(np.int32) & 127) + 64) >> 7)).astype(np.int16)
+    interpolated: IntegerArray = entry + ((slope * (x.astype(np.int32) & 127) + 64) >> 7)
+    return interpolated.astype(np.int16)
