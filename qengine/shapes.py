@@ -32,7 +32,9 @@ def broadcast(*shapes: Shape) -> Shape:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:
-        raise ModelError(f"expected shapes that broadcast together, got {[list(s) for s in shapes]}", "inputs") from error
+        raise ModelError(
+            f"expected shapes that broadcast together, got {[list(s) for s in shapes]}", "inputs"
+        ) from error
 
 
 def axis_of(axis: int, rank: int, where: str = "axis") -> int:
