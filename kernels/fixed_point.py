@@ -116,24 +116,16 @@ def rounding_divide_by_pot_unchecked(x: npt.ArrayLike, exponent: npt.ArrayLike) 
     return np.where(exponent < 32, rounding_divide_by_pot(x, exponent & 31), beyond)
 
 
-def _doubled_high_product(x: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike) -> Int64Array:
-    """int32 round(wrap(x * 2**max(shift, 0)) * multiplier / 2**31): the step that both double roundings begin with.
-
-    The processor shifts by its count modulo 32: what a shift above 31 gives (a real multiplier above 2**31) is
-    reproduced, not meant.
-    """
-    left = np.maximum(np.asarray(shift, np.int64), 0) & 31
-    return saturating_rounding_doubling_high_mul(wrap_int32(np.asarray(x, np.int64) << left), multiplier)
-
-
 def multiply_by_quantized_multiplier(x: npt.ArrayLike, multiplier: npt.ArrayLike, shift: npt.ArrayLike) -> Int64Array:
     """int32 x * multiplier * 2**(shift - 31), rounded twice: TFLite's scalar rule.
 
-    x int32, wrapping in 32 bits when x * 2**shift doesn't fit; shift in [-31, 30].
     Rounds the product half up, then the right shift half away from zero.
+    x int32, wrapping in 32 bits when x * 2**shift doesn't fit; shift in [-31, 31]. Above 31 (a real multiplier of 2**31
+    or more) the result is what the processor makes of it, which shifts by its count modulo 32.
     """
-    right = np.maximum(-np.asarray(shift, np.int64), 0)
-    return rounding_divide_by_pot(_doubled_high_product(x, multiplier, shift), right)
+    shift = np.asarray(shift, np.int64)
+    shifted = wrap_int32(np.asarray(x, np.int64) << (np.maximum(shift, 0) & 31))
+    return rounding_divide_by_pot(saturating_rounding_doubling_high_mul(shifted, multiplier), np.maximum(-shift, 0))
 
 
 def multiply_by_quantized_multiplier_half_up(
@@ -142,10 +134,13 @@ def multiply_by_quantized_multiplier_half_up(
     """int32 x * multiplier * 2**(shift - 31), rounded twice, both times half up: TFLite's vector rule.
 
     As `multiply_by_quantized_multiplier`, but for negative ties of the right shift: -1.5 gives -1 here and -2 there.
+    The result for a shift above 31 is 0, as from the processor's vector shift.
     """
-    right = np.maximum(-np.asarray(shift, np.int64), 0)
-    half: Int64Array = np.left_shift(np.int64(1), right) >> 1
-    return (_doubled_high_product(x, multiplier, shift) + half) >> right
+    shift = np.asarray(shift, np.int64)
+    left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
+    shifted = np.where(left > 31, 0, wrap_int32(np.asarray(x, np.int64) << np.minimum(left, 31)))
+    half = np.left_shift(np.int64(1), right) >> 1
+    return np.asarray((saturating_rounding_doubling_high_mul(shifted, multiplier) + half) >> right)
 
 
 def multiply_by_quantized_multiplier_int64(

@@ -6,13 +6,13 @@ Source: LUTPopulate and LUTLookup in TFLite's common.h.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import AnyArray, FloatingArray, Int16Array
-from .fixed_point import float_to_int32, round_half_away
+from .arrays import AnyArray, FloatingArray, Int16Array, IntegerArray
+from .fixed_point import round_half_away
 
 Float = TypeVar("Float", np.float32, np.float64)
 
@@ -28,8 +28,7 @@ def lookup_table(
     """q -> quantized function(real), (256,) of int8 or uint8, in the order of q's bits read as uint8.
 
     q_out = clamp(zero_point + round(function(scale * (q - zero_point)) * (1 / output_scale))), everything in float32,
-    ties away from zero. `function` maps float32 (256,) to float32 (256,). A result that no int32 holds, NaN or
-    infinity among them, becomes the smallest number, as in the runtime on x86.
+    ties away from zero. `function` maps float32 (256,) to float32 (256,). Infinities are clamped, NaN becomes 0.
     """
     limits = np.iinfo(np.dtype(dtype))
     if limits.bits != 8:
@@ -42,7 +41,7 @@ def lookup_table(
         if real.dtype != np.float32:
             raise TypeError(f"expected a function to float32, got {real.dtype}")
         rescaled = round_half_away(real * (one / np.float32(output_scale))) + np.float32(output_zero_point)
-    return np.clip(float_to_int32(rescaled), limits.min, limits.max).astype(limits.dtype)
+    return _to_integer(rescaled, limits)
 
 
 def lookup(x: AnyArray, table: AnyArray) -> AnyArray:
@@ -80,13 +79,12 @@ def lookup_table_int16(
         interpolated = round_half_away((nexts + rounded) / float_type(2))
         bias = round_half_away((interpolated - round_half_away(middles)) / float_type(2))
         last = round_half_away(function(np.asarray([input_high])) * inverse)
-    return _to_int16(np.concatenate([rounded - bias, last]))
+    return _to_integer(np.concatenate([rounded - bias, last]), np.iinfo(np.int16))
 
 
-def _to_int16(x: FloatingArray) -> Int16Array:
-    """x clamped to int16; NaN becomes 0, the low half of what x86 makes of it as an int32."""
-    clamped: FloatingArray = np.clip(np.where(np.isnan(x), 0, x), -32768, 32767)
-    return clamped.astype(np.int16)
+def _to_integer(x: FloatingArray, limits: np.iinfo[Any]) -> AnyArray:
+    """Integral x clamped to a type; NaN becomes 0."""
+    return np.asarray(np.clip(np.where(np.isnan(x), 0, x), limits.min, limits.max)).astype(limits.dtype)
 
 
 def lookup_int16(x: Int16Array, table: Int16Array) -> Int16Array:
@@ -97,4 +95,5 @@ def lookup_int16(x: Int16Array, table: Int16Array) -> Int16Array:
     index = 256 + (x.astype(np.int32) >> 7)
     entry = table[index].astype(np.int32)
     slope = (table[index + 1] - table[index]).astype(np.int32)
-    return (entry + ((slope * (x.astype(np.int32) & 127) + 64) >> 7)).astype(np.int16)
+    interpolated: IntegerArray = entry + ((slope * (x.astype(np.int32) & 127) + 64) >> 7)
+    return interpolated.astype(np.int16)
