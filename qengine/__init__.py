@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .interpreter import OpResolverType as OpResolverType
     from .interpreter import SignatureRunner as SignatureRunner
     from .model import Model as Model
+    from .model import TensorType as TensorType
     from .tflite import load as load
     from .tflite import save as save
     from .tflite import to_bytes as to_bytes
@@ -32,6 +33,7 @@ _PUBLIC = {
     "Model": "model",
     "OpResolverType": "interpreter",
     "SignatureRunner": "interpreter",
+    "TensorType": "model",
 }
 
 __all__ = ["__version__", *_PUBLIC]

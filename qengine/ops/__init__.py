@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pkgutil
 from functools import cache
+from typing import Any
 
 from ..op import Op
 
@@ -24,3 +26,14 @@ def find(name: str) -> type[Op] | None:
     if len(found) != 1:
         raise ImportError(f"expected one operator in ops/{stem}.py, got {len(found)}")
     return found[0]
+
+
+def __getattr__(name: str) -> Any:
+    """`ops.Conv2D`: an operator by its class' name. Imports that file and no other."""
+    for part in pkgutil.iter_modules(__path__):
+        if part.name.replace("_", "") == name.lower():
+            operator = find(part.name)
+            if operator is not None and operator.__name__ == name:
+                globals()[name] = operator
+                return operator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
