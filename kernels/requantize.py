@@ -6,7 +6,6 @@ Which of them a kernel set uses where is the operator's knowledge; here each is 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, Self, final
 
@@ -26,17 +25,17 @@ from .fixed_point import (
 
 
 @dataclass(frozen=True, eq=False)
-class Requantizer(ABC):
+class Requantizer:
     """A rule for acc * real multiplier -> integer. Two are equal when their type and numbers are."""
 
     @classmethod
-    @abstractmethod
     def from_real(cls, real: FloatingArray) -> Self:
         """The rule for a real multiplier, a scalar or (c,)."""
+        raise NotImplementedError
 
-    @abstractmethod
     def rescale(self, acc: IntegerArray) -> Int64Array:
         """Accumulators (..., c) times the real multiplier, rounded: int32 numbers (..., c)."""
+        raise NotImplementedError
 
     def __call__(self, acc: IntegerArray, zero_point: int, low: int, high: int, dtype: npt.DTypeLike) -> AnyArray:
         """Accumulators (..., c) to `dtype` (..., c): clamp(zero_point + rescale(acc), low, high).

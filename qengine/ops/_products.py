@@ -28,7 +28,7 @@ class Products:
     """Activations times weights plus bias, as an operator hands them over.
 
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
-    integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK takes the node only with a bias.
+    integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     """
 
     x: Spec
