@@ -12,15 +12,18 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.reference.conv import accumulate, clamped, exact
+from ..kernels.reference.dynamic_range import Rows
 from ..kernels.requantize import Requantizer, Wide
 from ..model import TensorType
 from ..op import Spec, Step
 from ..options import ActivationFunctionType
 from ..scales import product_scale, scale_of, scales_of, zero_point_of
-from ..shapes import volume
+from ..shapes import known, volume
 
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
+Quantize = Callable[[AnyArray], Rows]
+Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Products:
                 f"got {x.type.name} and {weights.type.name}",
                 "inputs",
             )
+        if weights.type is not T.FLOAT32 and x.type is T.FLOAT32 and weights.value is None:
+            raise Unsupported("expected constant weights with float activations, got computed ones", "inputs[1]")
         if self.output.type is not x.type:
             raise ModelError(f"expected {x.type.name} as of the input, got {self.output.type.name}", "outputs[0]")
         if bias is None:
@@ -95,6 +100,26 @@ class Products:
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs)
 
+    def plan_dynamic(self, quantize: Quantize, scaled: Scaled, rows: int) -> Step:
+        """Float activations, quantized on the fly in `rows` rows, times integer weights of zero point 0."""
+        channels = (self.weights.shape or ())[self.axis]
+        weight_scale = scales_of(self.weights, "inputs[1]")
+        if len(weight_scale) not in (1, channels):
+            raise ModelError(f"expected 1 scale or {channels}, got {len(weight_scale)}", "inputs[1]")
+        low, high = self.fused.bounds
+        shape = known(self.output)
+
+        def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
+            if 0 in shape or x.size == 0:
+                return np.zeros(shape, np.float32)
+            centered, scale = quantize(x.reshape(rows, -1))
+            sums = self.sums(centered.reshape(x.shape), weights.astype(np.float64))
+            offsets = np.zeros(channels, np.float32) if bias is None else bias
+            result = scaled(sums.reshape(rows, -1, channels), scale, weight_scale, offsets)
+            return clamped(result.reshape(shape), low, high)
+
+        return Step(run, f"{self.kernel}_dynamic", f"{quantize.__name__}, {scaled.__name__}", self._macs)
+
     def plan_integer(self, rounding: type[Requantizer], *, single: bool = False) -> Step:
         """Exact sums, int32 that wrap (int64 for the rules that take it), brought to the output's scale by `rounding`.
 
@@ -119,12 +144,21 @@ class Products:
         """Whether sums of int16 activations are 64 bits wide: unless the bias has 32."""
         return self.bias is None or self.bias.type is T.INT64
 
-    def delegated(self, *types: TensorType) -> bool:
-        """What XNNPACK asks of a convolution: types, constant weights and bias, rank 4, no empty dimension."""
+    @property
+    def is_dynamic(self) -> bool:
+        """Float activations with integer weights."""
+        return self.x.type is T.FLOAT32 and self.weights.type is not T.FLOAT32
+
+    def delegated(self, *, dynamic: bool = False) -> bool:
+        """What XNNPACK asks of a convolution: types, constant weights and bias, rank 4, no empty dimension.
+
+        dynamic: whether it also takes float activations with INT8 weights.
+        """
         return (
-            takes_activation(self.x, *types)
-            and takes_activation(self.output, *types)
-            and self.x.type is self.output.type is self.weights.type
+            takes_activation(self.x)
+            and takes_activation(self.output)
+            and self.x.type is self.output.type
+            and (self.x.type is self.weights.type or (dynamic and self.is_dynamic and self.weights.type is T.INT8))
             and takes_shape(self.x, 4)
             and takes_shape(self.weights, 4)
             and takes_weights(self.weights, self.axis)

@@ -9,11 +9,20 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, conv_2d
+from ..kernels.reference.dynamic_range import (
+    quantize_asymmetric,
+    quantize_symmetric,
+    quantize_xnnpack,
+    scaled_fused,
+    scaled_together,
+    scaled_weights_first,
+)
 from ..kernels.requantize import DoubleRounding, Float32, HalfUp
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
-from ..shapes import of_rank, window
+from ..scales import scales_of
+from ..shapes import known, of_rank, window
 from ._products import Products, T, int16_rounding
 
 
@@ -71,19 +80,27 @@ class Conv2D(Op):
         )
 
     def delegated(self, specs: Specs) -> bool:
-        return self._products(specs).delegated()
+        return self._products(specs).delegated(dynamic=True)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         products = self._products(specs)
         products.check_types(
-            (T.FLOAT32, T.FLOAT32), (T.INT8, T.INT8), (T.INT8, T.INT4), (T.UINT8, T.UINT8), (T.INT16, T.INT8)
+            (T.FLOAT32, T.FLOAT32),
+            (T.FLOAT32, T.INT8),
+            (T.FLOAT32, T.INT4),
+            (T.INT8, T.INT8),
+            (T.INT8, T.INT4),
+            (T.UINT8, T.UINT8),
+            (T.INT16, T.INT8),
         )
         if products.bias is None:
             raise ModelError("expected a bias, got none", "inputs[2]")
+        grouped = of_rank(products.x, 4, "inputs[0]")[3] != of_rank(products.weights, 4, "inputs[1]")[3]
+        if products.is_dynamic:
+            return self._plan_dynamic(products, profile, grouped)
         if products.x.type is T.FLOAT32:
             return products.plan_float()
         products.check_quantization()
-        grouped = of_rank(products.x, 4, "inputs[0]")[3] != of_rank(products.weights, 4, "inputs[1]")[3]
         rounding = profile.pick(
             reference=DoubleRounding, optimized=DoubleRounding if grouped else HalfUp, xnnpack=Float32
         )
@@ -93,6 +110,18 @@ class Conv2D(Op):
         if products.x.type is T.INT16:
             rounding = int16_rounding(products.bias, rounding)
         return products.plan_integer(rounding)
+
+    @staticmethod
+    def _plan_dynamic(products: Products, profile: Profile, grouped: bool) -> Step:
+        """One row an image. Without XNNPACK, weights of one scale, ungrouped, are multiplied symmetrically."""
+        images = known(products.x)[0]
+        if profile is Profile.XNNPACK:
+            return products.plan_dynamic(quantize_xnnpack, scaled_fused, images)
+        per_channel = len(set(scales_of(products.weights, "inputs[1]").tolist())) > 1
+        if not per_channel and not grouped:
+            return products.plan_dynamic(quantize_symmetric, scaled_together, images)
+        scaled = profile.pick(reference=scaled_weights_first, optimized=scaled_together)
+        return products.plan_dynamic(quantize_asymmetric, scaled, images)
 
     def version(self, specs: Specs) -> int:
         x, filters = specs.input(0), specs.input(1)

@@ -9,11 +9,12 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
+from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
 from ..kernels.requantize import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
-from ..shapes import of_rank, window
+from ..shapes import known, of_rank, window
 from ._products import Products, T, int16_rounding
 
 
@@ -80,8 +81,16 @@ class DepthwiseConv2D(Op):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         products = self._products(specs)
         products.check_types(
-            (T.FLOAT32, T.FLOAT32), (T.INT8, T.INT8), (T.INT8, T.INT4), (T.UINT8, T.UINT8), (T.INT16, T.INT8)
+            (T.FLOAT32, T.FLOAT32),
+            (T.FLOAT32, T.INT8),
+            (T.INT8, T.INT8),
+            (T.INT8, T.INT4),
+            (T.UINT8, T.UINT8),
+            (T.INT16, T.INT8),
         )
+        if products.is_dynamic:
+            scaled = profile.pick(reference=scaled_together, optimized=scaled_weights_first)
+            return products.plan_dynamic(quantize_asymmetric, scaled, known(products.x)[0])
         if products.x.type is T.FLOAT32:
             return products.plan_float()
         products.check_quantization()

@@ -10,6 +10,13 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import FloatingArray
 from ..kernels.profile import Profile
+from ..kernels.reference.dynamic_range import (
+    quantize_asymmetric,
+    quantize_symmetric,
+    quantize_xnnpack,
+    scaled_fused,
+    scaled_together,
+)
 from ..kernels.requantize import Float32, Float64, HalfUp, Requantizer
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
@@ -72,9 +79,11 @@ class FullyConnected(Op):
             return False
         whole_bytes = {T.INT4: 2, T.INT2: 4}.get(weights.type)
         if whole_bytes is None:
-            fits = x.type is weights.type and takes_weights(weights, 0)
+            fits = (x.type is weights.type or (x.type is T.FLOAT32 and weights.type is T.INT8)) and takes_weights(
+                weights, 0
+            )
         else:
-            fits = x.type is T.INT8 and weights.value is not None and known(weights)[1] % whole_bytes == 0
+            fits = x.type in (T.INT8, T.FLOAT32) and weights.value is not None and known(weights)[1] % whole_bytes == 0
         if weights.type is T.INT8 and fits:
             fits = zero_point_of(weights, "inputs[1]") == 0
         return (
@@ -88,6 +97,9 @@ class FullyConnected(Op):
         products = self._products(specs)
         products.check_types(
             (T.FLOAT32, T.FLOAT32),
+            (T.FLOAT32, T.INT8),
+            (T.FLOAT32, T.INT4),
+            (T.FLOAT32, T.INT2),
             (T.INT8, T.INT8),
             (T.INT8, T.INT4),
             (T.INT8, T.INT2),
@@ -96,6 +108,8 @@ class FullyConnected(Op):
             (T.INT16, T.INT4),
         )
         x, weights, bias = products.x, products.weights, products.bias
+        if products.is_dynamic:
+            return self._plan_dynamic(products, profile)
         if x.type is T.FLOAT32:
             return products.plan_float()
         products.check_quantization()
@@ -107,6 +121,15 @@ class FullyConnected(Op):
             wide = T.INT64 in (self.quantized_bias_type, None if bias is None else bias.type)
             rounding = Float64 if wide else rounding
         return products.plan_integer(rounding, single=per_tensor and rounding is HalfUp)
+
+    def _plan_dynamic(self, products: Products, profile: Profile) -> Step:
+        """One row every `depth` activations."""
+        depth = known(products.weights)[1]
+        rows = volume(known(products.x)) // depth if depth else 0
+        if profile is Profile.XNNPACK:
+            return products.plan_dynamic(quantize_xnnpack, scaled_fused, rows)
+        asymmetric = self.asymmetric_quantize_inputs
+        return products.plan_dynamic(quantize_asymmetric if asymmetric else quantize_symmetric, scaled_together, rows)
 
     def version(self, specs: Specs) -> int:
         x, weights = specs.input(0), specs.input(1)

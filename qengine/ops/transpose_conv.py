@@ -10,11 +10,12 @@ from ..errors import ModelError
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import transpose_conv_2d
+from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_weights_first
 from ..kernels.requantize import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
-from ..shapes import of_rank
+from ..shapes import known, of_rank, window
 from ._products import Products, T, int16_rounding
 
 
@@ -37,8 +38,8 @@ class TransposeConv(Op):
         return DYNAMIC if shape is None else [self._output(specs, shape)]
 
     def _output(self, specs: Specs, shape: AnyArray) -> tuple[int, int, int, int]:
-        outputs, _, _, depth = of_rank(specs.input(1), 4, "inputs[1]")
-        batch, _, _, channels = of_rank(specs.input(2), 4, "inputs[2]")
+        outputs, tall, wide, depth = of_rank(specs.input(1), 4, "inputs[1]")
+        batch, height, width, channels = of_rank(specs.input(2), 4, "inputs[2]")
         if depth != channels:
             raise ModelError(f"expected filters of depth {channels}, got {depth}", "inputs[1]")
         if self.stride_h < 1 or self.stride_w < 1:
@@ -46,6 +47,14 @@ class TransposeConv(Op):
         wanted = tuple(int(length) for length in shape)
         if len(wanted) != 4 or wanted[0] != batch or wanted[3] != outputs or min(wanted) < 1:
             raise ModelError(f"expected an output shape [{batch}, h, w, {outputs}], got {list(wanted)}", "inputs[0]")
+        rows = window(wanted[1], tall, self.stride_h, 1, self.padding).output
+        columns = window(wanted[2], wide, self.stride_w, 1, self.padding).output
+        if (rows, columns) != (height, width):
+            raise ModelError(
+                f"expected an output that convolves to [{height}, {width}], got {list(wanted[1:3])}, "
+                f"which convolves to [{rows}, {columns}]",
+                "inputs[0]",
+            )
         return wanted
 
     def _padding(self, specs: Specs, output: Shape) -> tuple[int, int]:
@@ -100,7 +109,11 @@ class TransposeConv(Op):
 
     def _plan(self, specs: Specs, profile: Profile, output: Shape) -> Step:
         products = self._products(specs, output)
-        products.check_types((T.FLOAT32, T.FLOAT32), (T.INT8, T.INT8), (T.UINT8, T.UINT8), (T.INT16, T.INT8))
+        products.check_types(
+            (T.FLOAT32, T.FLOAT32), (T.FLOAT32, T.INT8), (T.INT8, T.INT8), (T.UINT8, T.UINT8), (T.INT16, T.INT8)
+        )
+        if products.is_dynamic:
+            return products.plan_dynamic(quantize_asymmetric, scaled_weights_first, known(products.x)[0])
         if products.x.type is T.FLOAT32:
             return products.plan_float()
         products.check_quantization()
