@@ -125,16 +125,17 @@ class Blockwise(Value):
     scales: int
     zero_points: int = -1
     block_size: int = 0
+    block_shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class MultiAxis(Value):
-    """Scales along several axes, each with a block size; `scales` and `zero_points` are tensor indices."""
+    """Scales along several axes; `scales` and `zero_points` are tensor indices, -1 absent; block_size 0: no blocks."""
 
     scales: int
-    zero_points: int
-    quantized_dimensions: tuple[int, ...] | None
-    block_sizes: tuple[int, ...] | None
+    zero_points: int = -1
+    block_size: int = 0
+    quantized_dimensions: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -339,6 +340,7 @@ class Model(Value):
     """Everything a file says. `appended` holds bytes behind the flatbuffer (a ZIP of associated files).
 
     unreferenced: buffers that no tensor and no metadata name; metadata_buffers: the schema's older list of metadata.
+    unknown: what the file says beyond the schema, each by its place; such a model can't be saved.
     """
 
     graphs: tuple[Graph, ...]
@@ -346,5 +348,6 @@ class Model(Value):
     signatures: tuple[Signature, ...] | None = None
     metadata: tuple[Metadata, ...] | None = None
     metadata_buffers: tuple[Buffer | None, ...] | None = None
-    unreferenced: tuple[Buffer, ...] = ()
+    unreferenced: tuple[Buffer | External, ...] = ()
     appended: Buffer | None = None
+    unknown: tuple[str, ...] = ()
