@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
-from .errors import ModelError
+from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
 from .model import Buffer, Quantization, Shape, TensorType
 from .value import Value
@@ -221,6 +221,9 @@ class UnknownOp(Op):
     def name(self) -> str:
         return self.builtin_name
 
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
+        raise Unsupported("expected an operator that qengine has, got one that it can only read and write")
+
 
 @dataclass(frozen=True, eq=False)
 class CustomOp(Op):
@@ -235,3 +238,6 @@ class CustomOp(Op):
     @property
     def name(self) -> str:
         return self.custom_code
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
+        raise Unsupported("expected a custom operator with a kernel, got one without")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ModelError
+from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
 from .model import External, Graph, Model, Node, Shape, Tensor
 from .op import Array, Dynamic, Spec, Specs, Step
@@ -167,8 +167,13 @@ class Program:
             if profile is Profile.XNNPACK and not op.delegated(specs):
                 profile = Profile.OPTIMIZED
             return op.plan(specs, profile, self.runtime), outputs
+        except Unsupported as error:
+            types = ", ".join("none" if s is None else s.type.name for s in specs.inputs)
+            results = ", ".join(s.type.name for s in specs.outputs)
+            what = f"{op.name} version {node.version} ({types} -> {results})"
+            raise Unsupported(f"{what}: {error.message}", error.where).within(place) from error
         except ModelError as error:
-            raise type(error)(f"{op.name}: {error.message}", error.where).within(place) from error
+            raise ModelError(f"{op.name}: {error.message}", error.where).within(place) from error
 
     def _fold(self, node: Node, step: Step) -> tuple[Array, ...] | None:
         """The outputs of a node whose inputs are all constants."""
