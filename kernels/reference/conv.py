@@ -8,11 +8,15 @@ Axes: n h w c for activations, o h w i for filters (TFLite's order).
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays import AnyArray, FloatingArray, Int64Array
+
+# Patches are copied for a strip of output rows at a time, to fit about this.
+_PATCH_BYTES = 32 << 20
 
 
 class Geometry(NamedTuple):
@@ -45,15 +49,21 @@ def conv_2d(x: FloatingArray, filters: FloatingArray, geometry: Geometry) -> Flo
     """
     outputs, height, width, depth = filters.shape
     groups = x.shape[3] // depth
-    each = outputs // groups
+    each, size = outputs // groups, height * width * depth
     padded = _padded(x, (height, width), geometry)
-    result = np.zeros((x.shape[0], *geometry.output, outputs), x.dtype)
-    for ky in range(height):
-        for kx in range(width):
-            tap = _tap(padded, ky, kx, geometry)
-            for group in range(groups):
-                out = slice(group * each, (group + 1) * each)
-                result[..., out] += tap[..., group * depth : (group + 1) * depth] @ filters[out, ky, kx].T
+    matrices = filters.reshape(groups, each, size)
+    rows, columns = geometry.output
+    result = np.zeros((x.shape[0], rows, columns, outputs), x.dtype)
+    if result.size == 0 or size == 0:
+        return result
+    strip = max(1, _PATCH_BYTES // max(1, columns * size * x.itemsize))
+    for image, first, group in itertools.product(range(len(x)), range(0, rows, strip), range(groups)):
+        seen = _windows(padded[image, :, :, group * depth : (group + 1) * depth], (height, width), geometry)
+        patches = seen[first : first + strip]
+        product = patches.reshape(-1, size) @ matrices[group].T
+        result[image, first : first + strip, :, group * each : (group + 1) * each] = product.reshape(
+            len(patches), columns, each
+        )
     return result
 
 
@@ -119,6 +129,15 @@ def _padded(x: FloatingArray, size: tuple[int, int], geometry: Geometry) -> Floa
     if ends == [(0, 0), (0, 0)]:
         return x
     return np.pad(x, ((0, 0), *ends, (0, 0)))
+
+
+def _windows(image: FloatingArray, size: tuple[int, int], geometry: Geometry) -> FloatingArray:
+    """What each window sees of a padded image (h w c): a view (oh ow kh kw c)."""
+    reach = [(length - 1) * step + 1 for length, step in zip(size, geometry.dilation, strict=True)]
+    views = np.lib.stride_tricks.sliding_window_view(image, reach, axis=(0, 1))
+    (rows, columns), (down, right) = geometry.output, geometry.stride
+    views = views[: rows * down : down, : columns * right : right, :, :: geometry.dilation[0], :: geometry.dilation[1]]
+    return np.moveaxis(views, 2, 4)
 
 
 def _tap(padded: FloatingArray, ky: int, kx: int, geometry: Geometry) -> FloatingArray:

@@ -1,0 +1,67 @@
+"""Exact matrix products of integers through floating-point BLAS, and in which float type that is exact."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ..arrays import AnyArray, IntegerArray
+
+
+def exact_float(largest_sum: int) -> type[np.float32] | type[np.float64] | None:
+    """The narrowest float type in which sums of integers are exact, when no sum of |terms| exceeds `largest_sum`.
+
+    Every product and every partial sum, in whatever order and with or without fused multiply-add, is an integer of
+    at most that magnitude, and below 2**24 (2**53) every integer is a float32 (float64). None where neither will do.
+    """
+    if largest_sum < 2**24:
+        return np.float32
+    return np.float64 if largest_sum < 2**53 else None
+
+
+def largest_magnitude(dtype: npt.DTypeLike, zero_point: int) -> int:
+    """The largest |x - zero_point| of an integer type."""
+    limits = np.iinfo(np.dtype(dtype))
+    return max(int(limits.max) - zero_point, zero_point - int(limits.min))
+
+
+def product_type(x: IntegerArray, zero_point: int, weights: IntegerArray, axis: int = 0) -> npt.DTypeLike:
+    """The type in which to multiply x - zero_point by weights, each output summing over one slice of them along axis.
+
+    weights int64, its zero point subtracted already. float32 or float64 where that is exact, else int64.
+    """
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    sums = np.abs(weights).sum(axis=others, dtype=np.int64)
+    return exact_float(largest_magnitude(x.dtype, zero_point) * int(sums.max(initial=0))) or np.int64
+
+
+def centered(q: IntegerArray, zero_point: int, dtype: npt.DTypeLike) -> AnyArray:
+    """q - zero_point in a type that holds it."""
+    return q.astype(dtype) - np.dtype(dtype).type(zero_point)
+
+
+def with_bias(sums: AnyArray, bias: IntegerArray | None, accumulator: npt.DTypeLike) -> IntegerArray:
+    """Exact integral sums (..., o) plus bias (o,), as `accumulator`, in which the sum wraps."""
+    acc = sums.astype(np.int64).astype(accumulator)
+    return acc if bias is None else acc + bias.astype(accumulator)
+
+
+def matmul_accumulate(
+    x: IntegerArray,
+    input_zero_point: int,
+    weights: IntegerArray,
+    weight_zero_point: int = 0,
+    bias: IntegerArray | None = None,
+    *,
+    accumulator: npt.DTypeLike = np.int32,
+) -> IntegerArray:
+    """Sum over k of (x - input_zero_point) * (weights - weight_zero_point), plus bias.
+
+    x (..., k) and weights (o, k) of 8 or 16 bits, bias (o,) -> (..., o) of type `accumulator`, int32 or int64, in which
+    the sum wraps.
+    """
+    if x.shape[-1] != weights.shape[-1]:
+        raise ValueError(f"expected as many columns in x as in weights, got {x.shape[-1]} and {weights.shape[-1]}")
+    w = centered(weights, weight_zero_point, np.int64)
+    dtype = product_type(x, input_zero_point, w)
+    return with_bias(centered(x, input_zero_point, dtype) @ w.astype(dtype).T, bias, accumulator)
