@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from .affine import activation_range
 from .errors import ModelError
 from .kernels.requantize import Float32, Requantizer
 from .op import Spec
+from .options import ActivationFunctionType
 
 
 def scales_of(spec: Spec, where: str) -> NDArray[np.float32]:
@@ -46,6 +48,22 @@ def product_scale(
         return Float32.from_real((s_in * s_w).astype(np.float32) / s_out)
     product = (s_in * s_w).astype(np.float64) if single else np.float64(s_in) * s_w.astype(np.float64)
     return rounding.from_real(product / np.float64(s_out))
+
+
+def fused_range(fused: ActivationFunctionType, output: Spec, rounding: type[Requantizer]) -> tuple[int, int]:
+    """A fused activation as a clamp of quantized numbers.
+
+    zero_point + round(bound / scale) in float32, half away from zero; under XNNPACK's rule (Float32) the zero point is
+    added first and half goes to even.
+    """
+    scale, point = scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]")
+    dtype = output.type.dtype
+    if rounding is not Float32:
+        return activation_range(fused.name, scale, point, dtype)
+    limits = np.iinfo(dtype)
+    bounds = [np.rint(np.float32(bound) / scale + np.float32(point)) for bound in fused.bounds]
+    low, high = (int(np.clip(bound, limits.min, limits.max)) for bound in bounds)
+    return low, high
 
 
 def zero_point_of(spec: Spec, where: str) -> int:

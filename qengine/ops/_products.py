@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..affine import activation_range
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
@@ -17,7 +16,7 @@ from ..kernels.requantize import Requantizer, Wide
 from ..model import TensorType
 from ..op import Spec, Step
 from ..options import ActivationFunctionType
-from ..scales import product_scale, scale_of, scales_of, zero_point_of
+from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
 from ..shapes import known, volume
 
 T = TensorType
@@ -129,7 +128,7 @@ class Products:
         w_point = zero_point_of(self.weights, "inputs[1]") if self.weights.type is T.UINT8 else 0
         point = zero_point_of(self.output, "outputs[0]")
         dtype = self.output.type.dtype
-        low, high = activation_range(self.fused.name, scale_of(self.output, "outputs[0]"), point, dtype)
+        low, high = fused_range(self.fused, self.output, rounding)
         requantize = product_scale(rounding, self.x, self.weights, self.output, single=single)
         width = np.int64 if self.x.type is T.INT16 and self.is_wide else np.int32
 

@@ -111,12 +111,17 @@ class Conv2D(Op):
             rounding = int16_rounding(products.bias, rounding)
         return products.plan_integer(rounding)
 
-    @staticmethod
-    def _plan_dynamic(products: Products, profile: Profile, grouped: bool) -> Step:
+    def _xnnpack_rows(self, products: Products, grouped: bool) -> int:
+        """One row an image; one a pixel where XNNPACK makes a 1x1 convolution of stride 1 a matrix product."""
+        images, height, width, _ = known(products.x)
+        is_product = known(products.weights)[1:3] == (1, 1) and (self.stride_h, self.stride_w) == (1, 1)
+        return images * height * width if is_product and not grouped else images
+
+    def _plan_dynamic(self, products: Products, profile: Profile, grouped: bool) -> Step:
         """One row an image. Without XNNPACK, weights of one scale, ungrouped, are multiplied symmetrically."""
-        images = known(products.x)[0]
         if profile is Profile.XNNPACK:
-            return products.plan_dynamic(quantize_xnnpack, scaled_fused, images)
+            return products.plan_dynamic(quantize_xnnpack, scaled_fused, self._xnnpack_rows(products, grouped))
+        images = known(products.x)[0]
         per_channel = len(set(scales_of(products.weights, "inputs[1]").tolist())) > 1
         if not per_channel and not grouped:
             return products.plan_dynamic(quantize_symmetric, scaled_together, images)

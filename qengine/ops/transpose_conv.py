@@ -119,7 +119,8 @@ class TransposeConv(Op):
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()
-            return products.plan_integer(profile.pick(reference=DoubleRounding, xnnpack=Float32), single=True)
+            rounding = profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32)
+            return products.plan_integer(rounding, single=True)
         if products.x.type is T.INT16:
             return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
