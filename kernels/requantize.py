@@ -120,6 +120,27 @@ class ChannelSplit(Requantizer):
 
 @final
 @dataclass(frozen=True, eq=False)
+class FlatSplit(Requantizer):
+    """`HalfUp` in the first 16 * floor(n / 16) of all n accumulators, `DoubleRounding` in the rest.
+
+    A vector loop over the whole tensor and its scalar tail: optimized transposed convolution of uint8.
+    """
+
+    multiplier: int
+    shift: int
+
+    @classmethod
+    def from_real(cls, real: FloatingArray) -> Self:
+        multipliers, shifts = quantize_multipliers(real)
+        return cls(multipliers.item(), shifts.item())
+
+    def rescale(self, acc: IntegerArray) -> Int64Array:
+        flat = ChannelSplit(self.multiplier, self.shift, block=16).rescale(acc.reshape(1, -1))
+        return flat.reshape(acc.shape)
+
+
+@final
+@dataclass(frozen=True, eq=False)
 class Wide(Requantizer):
     """Cuts the multiplier to 16 bits and rounds once, half up: int16 activations with int64 bias.
 

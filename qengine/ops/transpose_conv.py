@@ -11,7 +11,7 @@ from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import transpose_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_weights_first
-from ..kernels.requantize import ChannelSplit, DoubleRounding, Float32
+from ..kernels.requantize import ChannelSplit, DoubleRounding, FlatSplit, Float32
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
@@ -119,7 +119,7 @@ class TransposeConv(Op):
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()
-            rounding = profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32)
+            rounding = profile.pick(reference=DoubleRounding, optimized=FlatSplit, xnnpack=Float32)
             return products.plan_integer(rounding, single=True)
         if products.x.type is T.INT16:
             return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
