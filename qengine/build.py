@@ -327,8 +327,8 @@ class Builder:
             return given
         try:
             found = op.infer(specs, _Around(self._graphs))
-        except NotImplementedError:
-            raise Unsupported(f"{op.name} doesn't infer its output's shape: `shape` is needed") from None
+        except Unsupported as error:
+            raise Unsupported(f"{op.name}: {error.message}; with `shape` it can be added", error.where) from error
         if isinstance(found, Dynamic):
             return given
         if len(found) != len(wanted):

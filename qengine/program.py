@@ -12,7 +12,7 @@ import numpy as np
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
 from .model import External, Graph, Model, Node, Shape, Tensor
-from .op import Array, Dynamic, Spec, Specs, Step
+from .op import Array, Dynamic, Graphs, Op, Spec, Specs, Step
 
 MEMORY_LIMIT = 2 << 30
 """Bytes that tensors without data may take together, unless QENGINE_MEMORY says otherwise."""
@@ -151,22 +151,7 @@ class Program:
         intermediates = tuple(spec(i) for i in node.intermediates or ())
         specs = Specs(tuple(spec(i) for i in node.inputs), outputs, intermediates)
         try:
-            shapes = op.infer(specs, self.runtime)
-            if isinstance(shapes, Dynamic):
-                resolved: list[Shape | None] = [None] * len(outputs)
-            else:
-                resolved = [tuple(int(length) for length in shape) for shape in shapes]
-            if len(resolved) != len(outputs):
-                raise ModelError(f"expected {len(resolved)} outputs, got {len(outputs)}", "outputs")
-            for shape in resolved:
-                if shape is not None and any(length < 0 for length in shape):
-                    raise ModelError(f"expected an output shape without negative lengths, got {list(shape)}")
-            outputs = tuple(replace(o, shape=s, value=None) for o, s in zip(outputs, resolved, strict=True))
-            specs = replace(specs, outputs=outputs)
-            profile = self.runtime.profile
-            if profile is Profile.XNNPACK and not op.delegated(specs):
-                profile = Profile.OPTIMIZED
-            return op.plan(specs, profile, self.runtime), outputs
+            return plan_node(op, specs, self.runtime.profile, self.runtime)
         except Unsupported as error:
             types = ", ".join("none" if s is None else s.type.name for s in specs.inputs)
             results = ", ".join(s.type.name for s in specs.outputs)
@@ -291,6 +276,24 @@ class Program:
     def steps(self) -> Sequence[Prepared]:
         """The nodes in order, with what was planned for each."""
         return self._steps
+
+
+def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:
+    """A node's step, and its outputs' specs with the shapes it infers. ModelError where the node can't be."""
+    shapes = op.infer(specs, context)
+    resolved: list[Shape | None] = [None] * len(specs.outputs)
+    if not isinstance(shapes, Dynamic):
+        resolved = [tuple(int(length) for length in shape) for shape in shapes]
+    if len(resolved) != len(specs.outputs):
+        raise ModelError(f"expected {len(resolved)} outputs, got {len(specs.outputs)}", "outputs")
+    for shape in resolved:
+        if shape is not None and any(length < 0 for length in shape):
+            raise ModelError(f"expected an output shape without negative lengths, got {list(shape)}")
+    outputs = tuple(replace(o, shape=s, value=None) for o, s in zip(specs.outputs, resolved, strict=True))
+    specs = replace(specs, outputs=outputs)
+    if profile is Profile.XNNPACK and not op.delegated(specs):
+        profile = Profile.OPTIMIZED
+    return op.plan(specs, profile, context), outputs
 
 
 def _empty(spec: Spec) -> Array:

@@ -1,0 +1,68 @@
+"""One parity case: a model, what is fed to it, and how near its float outputs have to be."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qengine.build import Builder, Operand
+from qengine.model import Model, Tensor, TensorType
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """build: the outputs of the network that it makes with the builder it is given; numbers it draws from `rng`.
+
+    inputs: the arrays of one call; None: random ones over the whole range of each input's type, normal numbers for
+    floats. within: how far a float output may be, as part of its largest magnitude (sums are added in another order);
+    integers, flags and strings are always equal. except_in: profiles in which the runtime refuses the model.
+    """
+
+    name: str
+    build: Callable[[Builder, np.random.Generator], Sequence[Operand]]
+    inputs: Callable[[np.random.Generator], Sequence[Array]] | None = None
+    within: float = 1e-5
+    calls: int = 2
+    except_in: tuple[str, ...] = ()
+
+    def model(self) -> Model:
+        b = Builder(self.name)
+        return b.model(self.build(b, self._generator(0)))
+
+    def call(self, model: Model, number: int) -> Sequence[Array]:
+        """The inputs of call `number`, from 0: the same every time."""
+        rng = self._generator(1 + number)
+        if self.inputs is not None:
+            return self.inputs(rng)
+        graph = model.graphs[0]
+        return [random_array(graph.tensors[i], rng) for i in graph.inputs]
+
+    def _generator(self, salt: int) -> np.random.Generator:
+        return np.random.default_rng([zlib.crc32(self.name.encode()), salt])
+
+
+def random_array(tensor: Tensor, rng: np.random.Generator) -> Array:
+    """Values for an input, extremes among them."""
+    dtype, shape = tensor.type.dtype, tensor.shape or ()
+    if dtype.kind == "f":
+        return rng.normal(0, 3, shape).astype(dtype)
+    if dtype.kind == "c":
+        return (rng.normal(0, 3, shape) + 1j * rng.normal(0, 3, shape)).astype(dtype)
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind == "O":
+        return np.array([f"s{i}".encode() for i in rng.integers(0, 5, shape).reshape(-1)], object).reshape(shape)
+    limits = np.iinfo(dtype)
+    quantized = tensor.type in (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
+    low, high = (limits.min, limits.max) if quantized else (max(limits.min, -100), 100)
+    values = np.asarray(rng.integers(low, high, shape, np.int64, endpoint=True)).astype(dtype)
+    if quantized and values.size > 16:
+        values.reshape(-1)[:2] = limits.min, limits.max
+    return values
