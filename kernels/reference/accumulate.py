@@ -28,7 +28,7 @@ def conv_2d_accumulate(
     Group g of input channels goes to group g of output channels.
     """
     w = centered(weights, weight_zero_point, np.int64)
-    dtype = product_type(x, input_zero_point, w)
+    dtype = product_type(x.dtype, input_zero_point, w)
     sums = conv_2d(centered(x, input_zero_point, dtype), w.astype(dtype), geometry)
     return with_bias(sums, bias, accumulator)
 
@@ -47,7 +47,7 @@ def depthwise_conv_2d_accumulate(
     Output channel m * j + e comes from input channel j.
     """
     w = centered(weights, weight_zero_point, np.int64)
-    dtype = product_type(x, input_zero_point, w, axis=3)
+    dtype = product_type(x.dtype, input_zero_point, w, axis=3)
     sums = depthwise_conv_2d(centered(x, input_zero_point, dtype), w.astype(dtype), geometry)
     return with_bias(sums, bias, accumulator)
 
@@ -69,6 +69,6 @@ def transpose_conv_2d_accumulate(
     Every input pixel y spreads over the outputs y * stride - padding + k; what falls outside is dropped.
     """
     w = centered(weights, weight_zero_point, np.int64)
-    dtype = product_type(x, input_zero_point, w)
+    dtype = product_type(x.dtype, input_zero_point, w)
     sums = transpose_conv_2d(centered(x, input_zero_point, dtype), w.astype(dtype), stride, padding, output)
     return with_bias(sums, bias, accumulator)

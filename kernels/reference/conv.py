@@ -1,8 +1,6 @@
 """Sums of products: convolution, depthwise and transposed convolution, fully connected. Scales come after (requantize).
 
-Integer sums are taken in float64 by BLAS: a term is below 2**32 in magnitude (int16 by int16: 2**30) and a sum has
-fewer than 2**21 terms, so every partial sum is an integer below 2**53, whatever the order, and float64 holds it
-exactly. `accumulate` checks the bound.
+Sums of integers may be taken in a float type that holds every partial sum exactly (matmul.py has the bound).
 Axes: n h w c for activations, o h w i for filters (TFLite's order).
 """
 
@@ -13,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatingArray, Int64Array
+from ..arrays import AnyArray, FloatingArray
 
 # Patches are copied for a strip of output rows at a time, to fit about this.
 _PATCH_BYTES = 32 << 20
@@ -26,20 +24,6 @@ class Geometry(NamedTuple):
     dilation: tuple[int, int]
     output: tuple[int, int]
     padding: tuple[int, int]
-
-
-def exact(values: AnyArray, zero_point: int | AnyArray) -> FloatingArray:
-    """values - zero_point as float64, exact."""
-    shifted: FloatingArray = values.astype(np.float64) - zero_point
-    return shifted
-
-
-def accumulate(sums: FloatingArray, terms: int, bias: AnyArray | None) -> Int64Array:
-    """Exact sums of `terms` products, with the bias (o,) added, as int64."""
-    if terms >= 1 << 21:
-        raise ValueError(f"expected fewer than 2**21 products a sum, got {terms}")
-    whole = sums.astype(np.int64)
-    return whole if bias is None else whole + bias.astype(np.int64)
 
 
 def conv_2d(x: FloatingArray, filters: FloatingArray, geometry: Geometry) -> FloatingArray:

@@ -25,14 +25,15 @@ def largest_magnitude(dtype: npt.DTypeLike, zero_point: int) -> int:
     return max(int(limits.max) - zero_point, zero_point - int(limits.min))
 
 
-def product_type(x: IntegerArray, zero_point: int, weights: IntegerArray, axis: int = 0) -> npt.DTypeLike:
+def product_type(x: npt.DTypeLike, zero_point: int, weights: IntegerArray, axis: int = 0) -> npt.DTypeLike:
     """The type in which to multiply x - zero_point by weights, each output summing over one slice of them along axis.
 
-    weights int64, its zero point subtracted already. float32 or float64 where that is exact, else int64.
+    x: the type of the activations; weights int64, their zero point subtracted already.
+    float32 or float64 where that is exact, else int64.
     """
     others = tuple(i for i in range(weights.ndim) if i != axis)
     sums = np.abs(weights).sum(axis=others, dtype=np.int64)
-    return exact_float(largest_magnitude(x.dtype, zero_point) * int(sums.max(initial=0))) or np.int64
+    return exact_float(largest_magnitude(x, zero_point) * int(sums.max(initial=0))) or np.int64
 
 
 def centered(q: IntegerArray, zero_point: int, dtype: npt.DTypeLike) -> AnyArray:
@@ -63,5 +64,5 @@ def matmul_accumulate(
     if x.shape[-1] != weights.shape[-1]:
         raise ValueError(f"expected as many columns in x as in weights, got {x.shape[-1]} and {weights.shape[-1]}")
     w = centered(weights, weight_zero_point, np.int64)
-    dtype = product_type(x, input_zero_point, w)
+    dtype = product_type(x.dtype, input_zero_point, w)
     return with_bias(centered(x, input_zero_point, dtype) @ w.astype(dtype).T, bias, accumulator)

@@ -10,8 +10,9 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.reference.conv import accumulate, clamped, exact
+from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import Rows
+from ..kernels.reference.matmul import centered, product_type, with_bias
 from ..kernels.requantize import Requantizer, Wide
 from ..model import TensorType
 from ..op import Spec, Step
@@ -132,9 +133,16 @@ class Products:
         requantize = product_scale(rounding, self.x, self.weights, self.output, single=single)
         width = np.int64 if self.x.type is T.INT16 and self.is_wide else np.int32
 
+        def prepared(weights: AnyArray) -> AnyArray:
+            whole = centered(weights, w_point, np.int64)
+            return whole.astype(product_type(self.x.type.dtype, x_point, whole, self.axis))
+
+        constant = None if self.weights.value is None else prepared(self.weights.value)
+
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
-            sums = self.sums(exact(x, x_point), exact(weights, w_point))
-            return requantize(accumulate(sums, self.terms, bias).astype(width), point, low, high, dtype)
+            factors = prepared(weights) if constant is None else constant
+            sums = self.sums(centered(x, x_point, factors.dtype), factors)
+            return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
         return Step(run, f"{self.kernel}_{self.x.type.name.lower()}", f"{rounding.__name__} rounding", self._macs)
 
