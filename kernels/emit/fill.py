@@ -49,6 +49,20 @@ def _write_fill(f: Function) -> None:
 FILL = Family("fill", "*target size pitch rows value", _write_fill)
 
 
+def _write_repeat(f: Function) -> None:
+    """Copies bytes, each `times` times in a row."""
+    source, target, count, times = f.arguments(REPEAT.slots)
+    with f.loop(count, source=source, target=target) as each:
+        byte = each.source.load(I8)
+        with f.loop(times, target=each.target) as again:
+            again.target.store(byte)
+            again.target = again.target + 1
+        each.source, each.target = each.source + 1, again.target
+
+
+REPEAT = Family("repeat", "*source *target count times", _write_repeat)
+
+
 def padded_copy(
     plan: Plan, source: Place, height: int, width: int, channels: int,
     padding: tuple[tuple[int, int], tuple[int, int]], value: int,

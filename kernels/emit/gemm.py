@@ -41,7 +41,6 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
     finishing = Finish(f, finish, ending == "plain")
     row_steps = [f.constant(0, I64), lda, lda << 1, lda * 3]
     group_step = lda << 2
-    buffer = f.stack(rows * vectors * size)
 
     def groups(start: Value) -> list[Value]:
         """One pointer per four rows."""
@@ -76,16 +75,10 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
                     extra.sums = products(extra.sums, pointers, extra.entry + 64)
                     extra.entry = extra.entry + (64 + size * vectors)
                 sums = extra.sums
-            for i in range(rows):
-                for j in range(vectors):
-                    buffer.store(sums[i][j], size * (vectors * i + j))
             numbers = [rounding.load(f, rule, parameters, j, vectors, lanes) for j in range(vectors)]
-            with f.loop(rows, out=tile.out, sums=buffer) as row:
-                rounded = [
-                    rounding.apply(f, rule, row.sums.load(vector, size * j), numbers[j]) for j in range(vectors)
-                ]
-                store(row.out, finishing.narrow(rounded), columns if width == "part" else None)
-                row.out, row.sums = row.out + ldo, row.sums + size * vectors
+            for i in range(rows):
+                rounded = [rounding.apply(f, rule, sums[i][j], numbers[j]) for j in range(vectors)]
+                store(tile.out + ldo * i, finishing.narrow(rounded), columns if width == "part" else None)
             tile.a, tile.out = tile.a + lda * rows, tile.out + ldo * rows
         line.a, line.out = line.a + a_line, line.out + out_line
 
@@ -120,6 +113,10 @@ class Packed:
     pieces: Place
     piece_count: int
     rule: str
+    parameter_bytes_per_vector: int
+
+    def parameter_bytes(self, panel: Panel) -> int:
+        return panel.vectors * self.parameter_bytes_per_vector
 
 
 def panel_widths(target: Target, columns: int) -> list[tuple[int, int]]:
@@ -183,11 +180,15 @@ def pack(
     piece_offsets: Sequence[int],
     activation: Eight,
     rule: Rule,
+    k4_step: int = 1,
 ) -> Packed:
-    """Pack weights (columns, pieces, k) less their zero point; piece p begins `piece_offsets[p]` bytes into a row."""
+    """Pack weights (columns, pieces, k) less their zero point; piece p begins `piece_offsets[p]` bytes into a row.
+
+    k is filled up with zero weights to a multiple of 4 * k4_step.
+    """
     lanes = plan.target.lanes
     columns, pieces, k = weights.shape
-    k4 = -(-k // 4)
+    k4 = -(-k // (4 * k4_step)) * k4_step
     padded = np.zeros((columns + 1, pieces, 4 * k4), np.int32)  # the last is what column -1 finds
     padded[:columns, :, :k] = weights
     first, outliers = split_outliers(padded)
@@ -216,7 +217,8 @@ def pack(
         packed_weights += pieces * k4 * 4 * vectors * lanes
         parameters += block.nbytes
     name = rule.variant(accumulator_bound(weights, bias, activation))
-    return Packed(tuple(panels), k4, plan.constant(np.array(piece_offsets, np.int64)), pieces, name)
+    per_vector = blocks[0].nbytes // widths[0][1]
+    return Packed(tuple(panels), k4, plan.constant(np.array(piece_offsets, np.int64)), pieces, name, per_vector)
 
 
 def cover(rows: int, most: int) -> list[tuple[int, int]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from .convolution import GEMM
-from .fill import COPY, FILL, PAD
+from .dense import DENSE
+from .depthwise import ANY, ROWS
+from .fill import COPY, FILL, PAD, REPEAT
 from .language import Function
 from .native import symbol
 from .plan import Family
 from .program import WALK
 from .target import Target
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (COPY, FILL, GEMM, PAD, WALK)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (ANY, COPY, DENSE, FILL, GEMM, PAD, REPEAT, ROWS, WALK)}
 
 
 def text(name: str, variant: Target) -> str:
