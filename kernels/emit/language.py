@@ -64,6 +64,9 @@ def literal(number: float, type: Type) -> str:
     return text if type.lanes == 1 else f"<{', '.join([f'{type.element} {text}'] * type.lanes)}>"
 
 
+_FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "sdiv": "fdiv"}
+
+
 class Value:
     """One SSA value. Integers are signed unless a method says otherwise; numbers beside a value become its type."""
 
@@ -76,7 +79,7 @@ class Value:
         return other.name if isinstance(other, Value) else literal(other, self.type)
 
     def _binary(self, operation: str, other: Value | float) -> Value:
-        operation = "f" + operation.removeprefix("s") if self.type.is_float else operation
+        operation = _FLOAT[operation] if self.type.is_float else operation
         return self.function.emit(self.type, f"{operation} {self.type} {self.name}, {self._other(other)}")
 
     def __add__(self, other: Value | float) -> Value:

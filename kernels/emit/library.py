@@ -5,18 +5,22 @@ from __future__ import annotations
 from .convolution import GEMM
 from .dense import DENSE
 from .depthwise import ANY, ROWS
+from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
 from .language import Function
 from .native import symbol
 from .plan import Family
+from .pool import LARGEST, SUM
 from .program import WALK
+from .softmax import SOFTMAX
 from .target import Target
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (ANY, COPY, DENSE, FILL, GEMM, PAD, REPEAT, ROWS, WALK)}
+_ALL = (ADD, ANY, COPY, DENSE, FILL, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
+FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
 def text(name: str, variant: Target) -> str:
-    """The LLVM IR of the kernel `name`, whose parts after the family are its variant: `gemm_6_4_float_plain`.
+    """The LLVM IR of the kernel `name`, whose parts after the family are its variant: `gemm_6_4_float_plain_full_int8`.
 
     KeyError for a family that doesn't exist.
     """
