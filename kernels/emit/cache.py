@@ -1,0 +1,102 @@
+"""Compiled kernels on disk, one file each: a speed-up that may vanish at any time and is never trusted unchecked.
+
+A file is magic, length of the code, SHA-256 over key and code, the code. Its name is the digest of the key, and the key
+holds all that the code depends on, the sources of this package included. Every OSError is a miss: with a full disk or
+no home, kernels are compiled and live in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import stat
+import struct
+import tempfile
+from pathlib import Path
+
+VARIABLE = "QENGINE_CACHE"
+MAGIC = b"QEKERN\x01\n"
+_HEAD = struct.Struct("<8sQ32s")
+
+
+def folder() -> Path | None:
+    """`$QENGINE_CACHE`, else `$XDG_CACHE_HOME/qengine`, else `~/.cache/qengine`; None where there is no home."""
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen)
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base, "qengine")
+    try:
+        return Path.home() / ".cache" / "qengine"
+    except RuntimeError:
+        return None
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether nobody else can have put code there: a real folder of this user that others can't write."""
+    status = place.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        return False
+    if os.name != "posix":
+        return True
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+@functools.cache
+def _sources() -> bytes:
+    """Digest of the sources of this package: another generator makes other keys. OSError where there are none to read."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.digest()
+
+
+def _full_key(key: str) -> bytes:
+    return hashlib.sha256(_sources() + key.encode()).digest()
+
+
+def read(key: str) -> bytes | None:
+    """The code stored under `key`, or None: absent, damaged, foreign, half-written, or in a folder not to be trusted."""
+    place = folder()
+    if place is None:
+        return None
+    try:
+        digest = _full_key(key)
+        if not _is_ours(place):
+            return None
+        content = (place / digest.hex()).read_bytes()
+    except OSError:
+        return None
+    if len(content) < _HEAD.size:
+        return None
+    magic, length, checksum = _HEAD.unpack_from(content)
+    code = content[_HEAD.size :]
+    if magic != MAGIC or length != len(code) or checksum != hashlib.sha256(digest + code).digest():
+        return None
+    return code
+
+
+def write(key: str, code: bytes) -> bool:
+    """Store `code` under `key`, all or nothing; False where that isn't possible."""
+    place = folder()
+    if place is None:
+        return False
+    try:
+        digest = _full_key(key)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_ours(place):
+            return False
+        content = _HEAD.pack(MAGIC, len(code), hashlib.sha256(digest + code).digest()) + code
+        handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(temporary, place / digest.hex())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError:
+        return False
+    return True

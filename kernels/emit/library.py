@@ -1,0 +1,30 @@
+"""Every kernel family by name: from a kernel's name to its LLVM IR."""
+
+from __future__ import annotations
+
+from .convolution import GEMM
+from .dense import DENSE
+from .depthwise import ANY, ROWS
+from .elementwise import ADD, FLIP, MUL
+from .fill import COPY, FILL, PAD, REPEAT
+from .language import Function
+from .native import symbol
+from .plan import Family
+from .pool import LARGEST, SUM
+from .program import WALK
+from .softmax import SOFTMAX
+from .target import Target
+
+_ALL = (ADD, ANY, COPY, DENSE, FILL, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
+FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+
+
+def text(name: str, variant: Target) -> str:
+    """The LLVM IR of the kernel `name`, whose parts after the family are its variant: `gemm_6_4_float_plain_full_int8`.
+
+    KeyError for a family that doesn't exist.
+    """
+    family, *words = name.split("_")
+    f = Function(symbol(name, variant), variant)
+    FAMILIES[family].write(f, *(int(word) if word.isdigit() else word for word in words))
+    return f.text()

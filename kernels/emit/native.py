@@ -1,0 +1,201 @@
+"""From LLVM IR to functions that can be called: compiling, linking, and why that may be impossible here.
+
+llvmlite is imported on first use, Numba never. The linker is one MCJIT engine for the life of the process: an engine
+owns its target machine, and code must outlive every program that points at it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import os
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import cache, target
+from .target import Target
+
+_lock = threading.RLock()
+
+
+class NoNativeCode(Exception):
+    """Kernels can't run in this process; the reference can. Reads `no native code: <why>`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"no native code: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """This processor in LLVM's words."""
+
+    triple: str
+    processor: str
+    features: frozenset[str]
+    versions: str
+
+    @property
+    def feature_string(self) -> str:
+        return ",".join(f"+{name}" for name in sorted(self.features))
+
+
+@functools.cache
+def obstacle() -> str:
+    """Why this process can't run kernels, as one clause; empty where it can."""
+    if sys.byteorder != "little" or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return "the kernels are written for 64-bit little-endian processors"
+    try:
+        import llvmlite.binding  # noqa: F401
+    except Exception as error:  # a broken shared library raises OSError or RuntimeError
+        return f"llvmlite can't be imported ({error})"
+    if os.name == "posix" and not _may_execute():
+        return "the system refuses executable memory"
+    return ""
+
+
+def _may_execute() -> bool:
+    """Whether a page that was written may become executable, as the linker needs."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with mmap.mmap(-1, mmap.PAGESIZE) as page:
+        first = ctypes.c_char.from_buffer(page)
+        address = ctypes.c_void_p(ctypes.addressof(first))
+        refused = libc.mprotect(address, ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_EXEC)
+        libc.mprotect(address, ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_WRITE)
+        del first
+    return not refused
+
+
+def _llvm() -> Any:
+    """llvmlite's binding, or NoNativeCode."""
+    if obstacle():
+        raise NoNativeCode(obstacle())
+    import llvmlite.binding as llvm
+
+    return llvm
+
+
+@functools.cache
+def host() -> Host:
+    """This processor. NoNativeCode where nothing can be compiled."""
+    llvm = _llvm()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    try:
+        features = frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
+    except RuntimeError:  # LLVM doesn't know how to ask this processor
+        features = frozenset()
+    import llvmlite
+
+    versions = f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}"
+    return Host(llvm.get_default_triple(), llvm.get_host_cpu_name(), features, versions)
+
+
+@functools.cache
+def variant(forced: str | None = None) -> Target:
+    """The variant to write kernels with here: `forced`, else QENGINE_CPU, else the best."""
+    return target.choose(host().features, forced)
+
+
+def _generated_for(variant: Target) -> tuple[str, str]:
+    """The processor and features that LLVM generates a variant's code for.
+
+    A poorer variant forced on an x86-64 machine gets its baseline, so that what runs is what such a processor runs.
+    """
+    best = target.choose(host().features, "")
+    if variant == best or not variant.baseline or not host().triple.startswith("x86_64"):
+        return host().processor, host().feature_string
+    return variant.baseline, ""
+
+
+@functools.cache
+def _machine(variant: Target) -> Any:
+    processor, features = _generated_for(variant)
+    return _llvm().Target.from_default_triple().create_target_machine(
+        cpu=processor, features=features, opt=2, jit=True
+    )
+
+
+def compile(text: str, variant: Target) -> bytes:
+    """LLVM IR to a relocatable object. No optimizer passes: the text says what it means, code generation does the rest."""
+    llvm = _llvm()
+    with _lock:
+        module = llvm.parse_assembly(text)
+        return bytes(_machine(variant).emit_object(module))
+
+
+def assembly(text: str, variant: Target) -> str:
+    """What a kernel becomes, to read."""
+    with _lock:
+        return str(_machine(variant).emit_assembly(_llvm().parse_assembly(text)))
+
+
+def cross_assembly(text: str, triple: str, processor: str = "") -> str:
+    """The same for a processor that isn't this one: `aarch64-unknown-linux-gnu`."""
+    llvm = _llvm()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    machine = llvm.Target.from_triple(triple).create_target_machine(cpu=processor, opt=2, jit=True)
+    return str(machine.emit_assembly(llvm.parse_assembly(text)))
+
+
+def cache_key(name: str, variant: Target) -> str:
+    """What a cached object depends on, besides the sources that wrote it."""
+    processor, features = _generated_for(variant)
+    return "\n".join([variant.name, host().triple, processor, features, host().versions, name])
+
+
+_addresses: dict[tuple[str, str], int] = {}
+_engine: Any = None
+
+
+def link(objects: Mapping[str, bytes], variant: Target) -> None:
+    """Make functions of objects, each holding the function it is named by. The bytes are trusted: the cache checks them."""
+    global _engine
+    llvm = _llvm()
+    with _lock:
+        if _engine is None:
+            _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _engine_machine())
+        for code in objects.values():
+            _engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        _engine.finalize_object()
+        for name in objects:
+            address = _engine.get_function_address(symbol(name, variant))
+            if not address:
+                raise NoNativeCode(f"the linker didn't find {name}")
+            _addresses[variant.name, name] = address
+
+
+def _engine_machine() -> Any:
+    """A machine for the engine alone, which takes it over."""
+    return _llvm().Target.from_default_triple().create_target_machine(
+        cpu=host().processor, features=host().feature_string, opt=2, jit=True
+    )
+
+
+def symbol(name: str, variant: Target) -> str:
+    """The name a kernel has in object files: variants of one kernel can live side by side."""
+    return f"{variant.name}.{name}"
+
+
+def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
+    """Kernels as function addresses: from this process, else from the cache, else compiled now."""
+    from . import library
+
+    wanted = sorted(set(names))
+    with _lock:
+        missing = [name for name in wanted if (variant.name, name) not in _addresses]
+        objects: dict[str, bytes] = {}
+        for name in missing:
+            key = cache_key(name, variant)
+            code = cache.read(key)
+            if code is None:
+                code = compile(library.text(name, variant), variant)
+                cache.write(key, code)
+            objects[name] = code
+        if objects:
+            link(objects, variant)
+        return {name: _addresses[variant.name, name] for name in wanted}

@@ -1,0 +1,182 @@
+"""What a planner gives: the rows that do an operation, with addresses left open until memory is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .language import Function
+from .target import Target
+
+SLACK = 64
+"""Bytes that may be read beyond the end of any input or scratch buffer (never written; their values don't matter)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eight:
+    """How a tensor of 8 bits is quantized, as far as kernels care. In memory int8 lies as value XOR 0x80."""
+
+    signed: bool
+    zero_point: int
+
+    @property
+    def offset(self) -> int:
+        """Stored byte minus quantized value."""
+        return 128 if self.signed else 0
+
+    @property
+    def stored_zero(self) -> int:
+        """The byte that stands for zero."""
+        return self.zero_point + self.offset
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """Least and greatest quantized value of the type."""
+        return -self.offset, 255 - self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address known only when memory is planned: bytes into an input, an output, the scratch memory or a constant."""
+
+    kind: str
+    index: int = 0
+    offset: int = 0
+
+    def __add__(self, step: int) -> Place:
+        return Place(self.kind, self.index, self.offset + step)
+
+
+def source(index: int = 0) -> Place:
+    return Place("input", index)
+
+
+def result(index: int = 0) -> Place:
+    return Place("output", index)
+
+
+SCRATCH = Place("scratch")
+NOWHERE = Place("nowhere")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Kernels that differ in their variant words alone: `gemm_6_4_float` is `write(f, 6, 4, "float")`.
+
+    slots  names of the row's arguments in order, `*` before an address
+    """
+
+    name: str
+    slots: str
+    write: Callable[..., None]
+
+    def arguments(self, values: dict[str, int | Place]) -> tuple[int | Place, ...]:
+        names = self.slots.replace("*", "").split()
+        if values.keys() != set(names):
+            raise TypeError(f"{self.name} takes {', '.join(names)}, got {', '.join(values)}")
+        return tuple([values[name] for name in names])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One call of a kernel. `work` estimates its cost in vector operations, to share rows among threads."""
+
+    kernel: str
+    arguments: tuple[int | Place, ...]
+    work: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRow:
+    """A row whose addresses are known."""
+
+    kernel: str
+    arguments: tuple[int, ...]
+    work: int
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """An operation as rows.
+
+    stages     rows of one stage may run in any order or at once; a stage begins when the one before is done
+    constants  packed weights and tables: must live as long as the rows
+    scratch    bytes of memory needed while it runs (SLACK included), contents free before and after, aligned to 64
+    why        which kernels were chosen and why, in a clause
+    """
+
+    target: Target
+    stages: tuple[tuple[Row, ...], ...]
+    constants: tuple[npt.NDArray[np.uint8], ...]
+    scratch: int
+    why: str
+
+    @property
+    def kernels(self) -> frozenset[str]:
+        """Names of the kernels that the rows call."""
+        return frozenset(row.kernel for stage in self.stages for row in stage)
+
+    def bind(self, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0) -> list[list[BoundRow]]:
+        """The rows, stage by stage, for these addresses of inputs, outputs and scratch memory."""
+        bases: dict[tuple[str, int], int] = {("scratch", 0): scratch, ("nowhere", 0): 0}
+        bases.update((("input", i), address) for i, address in enumerate(inputs))
+        bases.update((("output", i), address) for i, address in enumerate(outputs))
+        bases.update((("constant", i), array.ctypes.data) for i, array in enumerate(self.constants))
+
+        def resolved(argument: int | Place) -> int:
+            if isinstance(argument, Place):
+                return bases[argument.kind, argument.index] + argument.offset
+            return argument
+
+        return [
+            [BoundRow(row.kernel, tuple([resolved(a) for a in row.arguments]), row.work) for row in stage]
+            for stage in self.stages
+        ]
+
+
+@dataclass
+class Plan:
+    """A `Compiled` being made."""
+
+    target: Target
+    stages: list[list[Row]] = field(default_factory=lambda: [[]])
+    constants: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    scratch: int = 0
+
+    def row(self, family: Family, *words: object, work: int = 0, **arguments: int | Place) -> None:
+        kernel = "_".join([family.name, *(str(word) for word in words)])
+        self.stages[-1].append(Row(kernel, family.arguments(arguments), work))
+
+    def then(self) -> None:
+        """What follows needs what came before."""
+        if self.stages[-1]:
+            self.stages.append([])
+
+    def constant(self, array: npt.NDArray[Any]) -> Place:
+        """A copy of `array` that the rows can point at, aligned to 64 bytes."""
+        self.constants.append(aligned(array))
+        return Place("constant", len(self.constants) - 1)
+
+    def reserve(self, size: int) -> Place:
+        """Scratch memory of `size` bytes and SLACK, aligned to 64."""
+        place = SCRATCH + self.scratch
+        self.scratch += -(-(size + SLACK) // 64) * 64
+        return place
+
+    def done(self, why: str) -> Compiled:
+        stages = tuple(tuple(stage) for stage in self.stages if stage)
+        return Compiled(self.target, stages, tuple(self.constants), self.scratch, why)
+
+
+def aligned(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """The bytes of an array at an address divisible by 64, SLACK readable bytes after them."""
+    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    memory = np.zeros(content.size + 64 + SLACK, np.uint8)
+    start = -memory.ctypes.data % 64
+    view = memory[start : start + content.size]
+    view[:] = content
+    return view

@@ -1,0 +1,69 @@
+"""SOFTMAX over bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .language import F32, F64, I8, I32, I64, Function, Value
+from .plan import Compiled, Eight, Family, Plan, result, source
+from .target import Target
+
+
+def largest_byte(f: Function, a: Value, size: Value) -> Value:
+    """The greatest of `size` bytes as int64: 64 at a time, then one by one."""
+    block = I8.x(64)
+    with f.loop(size.shift_right_unsigned(6), True, a=a, most=f.constant(0, block)) as each:
+        each.most, each.a = each.most.max_unsigned(each.a.load(block)), each.a + 64
+    most = f.call("llvm.vector.reduce.umax.v64i8", I8, each.most).unsigned(I64)
+    with f.loop(size & 63, True, a=each.a, most=most) as one:
+        one.most, one.a = one.most.max(one.a.load(I8).unsigned(I64)), one.a + 1
+    result: Value = one.most
+    return result
+
+
+def _write_softmax(f: Function, kind: str) -> None:
+    """float32 exponentials from a table by distance from the maximum, added in order.
+
+    `away`: the quotient is rounded half up (it isn't negative); `half`: 0.5 is added in float32, then cut off.
+    """
+    a, out, size, rows, table, inverse = f.arguments(SOFTMAX.slots)
+    out_scale = inverse.truncate(I32).bits(F32)
+    with f.loop(rows, a=a, out=out) as row:
+        most = largest_byte(f, row.a, size)
+        entries = table + ((f.constant(255, I64) - most) << 2)
+
+        def exponential(at: Value, entries: Value = entries) -> Value:
+            return (entries + (at.load(I8).unsigned(I64) << 2)).load(F32, 0, 4)
+
+        with f.loop(size, a=row.a, sum=f.constant(0.0, F32)) as each:
+            each.sum, each.a = each.sum + exponential(each.a), each.a + 1
+        factor = f.constant(1.0, F32).divide(each.sum * out_scale)
+        with f.loop(size, a=row.a, out=row.out) as each:
+            quotient = exponential(each.a) * factor
+            if kind == "away":
+                rounded = (quotient.convert("fpext", F64) + 0.5).convert("fptosi", I32)
+            else:
+                rounded = (quotient + 0.5).convert("fptosi", I32)
+            each.out.store(rounded.min(255).truncate(I8))
+            each.a, each.out = each.a + 1, each.out + 1
+        row.a, row.out = row.a + size, row.out + size
+
+
+SOFTMAX = Family("softmax", "*a *out size rows *table out_scale", _write_softmax)
+
+
+def plan_softmax(
+    target: Target, rows: int, size: int, output: Eight, exponentials: npt.NDArray[np.float32], out_scale: float
+) -> Compiled:
+    """The runtime's float table rule on `rows` rows of `size`; output zero point is the least value of its type.
+
+    exponentials float32 (256,): element 255 - d is exp(-scale * beta * d), for a distance d from the maximum.
+    """
+    plan = Plan(target)
+    plan.row(
+        SOFTMAX, "away" if output.signed else "half",
+        a=source(), out=result(), size=size, rows=rows, table=plan.constant(exponentials.astype(np.float32)),
+        out_scale=int(np.float32(out_scale).view(np.uint32)), work=rows * size * 8,
+    )  # fmt: skip
+    return plan.done("table of exponentials")
