@@ -199,7 +199,11 @@ class Interpreter:
     def _value(self, tensor_index: int, graph: int) -> Array:
         tensor = self._tensor(tensor_index, graph)
         program = self._programs.get(graph)
-        value = None if program is None else program.values[tensor_index]
+        value = None
+        if program is not None and (self._keep_all or tensor_index in program.persistent):
+            value = program.read(tensor_index)
+        if value is None and tensor.is_constant and program is not None:
+            value = program.values[tensor_index]
         if value is None and program is None and tensor.is_constant:
             value = tensor.array
         if value is None:

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Protocol
 from numpy.typing import NDArray
 
 from .errors import ModelError, Unsupported
+from .kernels.emit.plan import Compiled
+from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Buffer, Quantization, Shape, TensorType
 from .value import Value
@@ -112,7 +114,8 @@ class Step:
     variable tensors, which it updates in place; it may return views of them. What only the values show to be wrong
     (an index out of range) raises RuntimeError.
     kernel, why: what runs and for which reason, for people. macs: multiply-accumulates of one call.
-    compiled: the rows of a native kernel for the same arithmetic, or None.
+    compiled: gives the rows of a native kernel for the same arithmetic, or says why there are none; or None.
+    alias: the output is the first input's bytes under another shape.
     folds: whether, all inputs being constants, the outputs are constants too (not where there is state or chance).
     """
 
@@ -120,7 +123,8 @@ class Step:
     kernel: str = "numpy"
     why: str = ""
     macs: int = 0
-    compiled: Any = None
+    compiled: Callable[[Target], Compiled | str] | None = None
+    alias: bool = False
     folds: bool = True
 
 

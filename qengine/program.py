@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .errors import ModelError, Unsupported
+from .kernels.emit.native import NoNativeCode, variant
+from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import External, Graph, Model, Node, Shape, Tensor
+from .native import Assembly, Part, roomy
 from .op import Array, Dynamic, Graphs, Op, Spec, Specs, Step
 
 MEMORY_LIMIT = 2 << 30
@@ -21,10 +25,20 @@ MEMORY_LIMIT = 2 << 30
 class Runtime:
     """A model being run in one profile: a Program for each graph in use, and the state that outlives a call."""
 
-    def __init__(self, model: Model, profile: Profile, *, keep_all: bool = False) -> None:
+    def __init__(
+        self, model: Model, profile: Profile, *, keep_all: bool = False, native: bool = True, guard: bool = False
+    ) -> None:
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
+        self.guard = guard
+        self.target: Target | None = None
+        self.no_native = "native code was not asked for"
+        if native:
+            try:
+                self.target = variant()
+            except NoNativeCode as error:
+                self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
         self._prepared: dict[Any, Program] = {}
 
@@ -44,13 +58,16 @@ class Runtime:
 class Prepared:
     """A node with its step, which is None until the shapes of its inputs are known, while running.
 
-    folded: its outputs are constants, computed already. frees: tensors that no later node needs.
+    folded: its outputs are constants, computed already. kernel, why: what runs, and for which reason.
+    frees: tensors that no later node needs.
     """
 
     index: int
     node: Node
     step: Step | None
     folded: bool = False
+    kernel: str = ""
+    why: str = ""
     frees: tuple[int, ...] = ()
 
 
@@ -88,6 +105,7 @@ class Program:
             self._steps.append(self._prepare_node(index, node))
         self._allocate()
         self._plan_frees()
+        self._assemble()
 
     def _spec(self, index: int, tensor: Tensor) -> Spec:
         value = self.overrides.get(index)
@@ -184,20 +202,69 @@ class Program:
             )
         before = self.values or [None] * len(self.specs)
         self.values = [spec.value for spec in self.specs]
-        self._persistent = {*self.graph.inputs, *self.graph.outputs}
-        self._persistent |= {i for i, spec in enumerate(self.specs) if spec.is_variable}
-        for i in self._persistent:
+        self.persistent = {*self.graph.inputs, *self.graph.outputs}
+        self.persistent |= {i for i, spec in enumerate(self.specs) if spec.is_variable}
+        for i in self.persistent:
             spec, old = self.specs[i], before[i]
             if spec.value is not None or spec.shape is None:
                 continue
             kept = old is not None and old.shape == spec.shape and old.flags.writeable
             self.values[i] = old if kept else _empty(spec)
 
+    def _assemble(self) -> None:
+        """Joins compiled steps into native calls, in between the steps that NumPy runs."""
+        self._native: Assembly | None = None
+        self._actions: list[Callable[[], None]] = []
+        parts = [self._part(prepared) for prepared in self._steps if not prepared.folded]
+        actions: Sequence[Callable[[], None] | Part] = parts
+        if any(part.compiled is not None for part in parts):
+            assert self.runtime.target is not None
+            self._native = Assembly(
+                self.runtime.target,
+                parts,
+                self.specs,
+                self.values,
+                self.persistent,
+                self.runtime.keep_all,
+                self.runtime.guard,
+            )
+            actions = self._native.calls()
+        for action in actions:
+            if isinstance(action, Part):
+                self._actions.append(partial(self._run_node, self._steps[action.index]))
+            else:
+                self._actions.append(action)
+
+    def _part(self, prepared: Prepared) -> Part:
+        """A node with its rows, where it has a native kernel that can run here; else with the reason why not."""
+        node, step = prepared.node, prepared.step
+        part = Part(prepared.index, node.inputs, node.outputs)
+        prepared.kernel, prepared.why = "numpy", "its shapes come while running"
+        if step is None:
+            return part
+        prepared.kernel, prepared.why = step.kernel, step.why
+        static = all(self.specs[i].shape is not None for i in (*node.inputs, *node.outputs) if i >= 0)
+        state = any(self.specs[i].is_variable for i in (*node.inputs, *node.outputs) if i >= 0)
+        if state or not static:
+            return part
+        part.alias = step.alias and not self.specs[node.outputs[0]].type.dtype.hasobject
+        if step.compiled is None:
+            return part
+        if self.runtime.target is None:
+            prepared.why = self.runtime.no_native
+            return part
+        compiled = step.compiled(self.runtime.target)
+        if isinstance(compiled, str):
+            prepared.why = compiled
+        else:
+            part.compiled, prepared.kernel, prepared.why = compiled, f"native {step.kernel}", compiled.why
+        return part
+
     def _plan_frees(self) -> None:
         """Marks each value that is no longer needed after a node, so that memory doesn't grow with depth."""
         if self.runtime.keep_all:
             return
-        seen = set(self._persistent) | {i for i, spec in enumerate(self.specs) if spec.value is not None}
+        seen = set(self.persistent) | {i for i, spec in enumerate(self.specs) if spec.value is not None}
         for prepared in reversed(self._steps):
             touched = {i for i in (*prepared.node.inputs, *prepared.node.outputs) if i >= 0} - seen
             prepared.frees = tuple(touched)
@@ -208,13 +275,12 @@ class Program:
     def run(self) -> None:
         """Runs all nodes in order on the values that are there. RuntimeError where a value makes a node impossible."""
         with np.errstate(all="ignore"):
-            for prepared in self._steps:
-                if not prepared.folded:
-                    self._run_node(prepared)
+            for action in self._actions:
+                action()
 
     def _run_node(self, prepared: Prepared) -> None:
         node, values, step = prepared.node, self.values, prepared.step
-        arguments = [None if i < 0 else values[i] for i in node.inputs]
+        arguments = [None if i < 0 else self.read(i) for i in node.inputs]
         if step is None:
             step = self._plan_late(prepared, arguments)
         try:
@@ -246,11 +312,22 @@ class Program:
                 raise RuntimeError(str(error)) from error
         return self._cache[key][0]
 
+    def read(self, index: int) -> Array | None:
+        """A tensor's values where they are there: for a moment, since memory may be given to another tensor."""
+        value = self.values[index]
+        if value is None and self._native is not None and self._native.holds(index):
+            return self._native.read(index)
+        return value
+
     def _store(self, index: int, value: Array) -> None:
         spec = self.specs[index]
         if value.dtype != spec.type.dtype:
             raise TypeError(f"expected {spec.type.dtype} for tensor {index} ({spec.name}), got {value.dtype}")
-        if index in self._persistent:
+        if self._native is not None and self._native.holds(index):
+            self._native.write(index, value)
+            if index not in self.persistent:
+                return
+        if index in self.persistent:
             kept = self.values[index]
             if kept is not None and kept.shape == value.shape:
                 np.copyto(kept, value)
@@ -301,7 +378,7 @@ def _empty(spec: Spec) -> Array:
     assert spec.shape is not None
     if spec.type.dtype.hasobject:
         return np.full(spec.shape, b"", spec.type.dtype)
-    array = np.zeros(spec.shape, spec.type.dtype)
+    array = roomy(spec)
     if spec.is_variable and spec.type.name == "INT8" and spec.quantization is not None and spec.quantization.is_affine:
         array[...] = spec.zero_point
     return array

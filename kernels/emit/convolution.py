@@ -98,7 +98,9 @@ def plan_convolution(
                 result() + (n * out_height * out_width * columns + g * group_columns), columns, finish,
                 lines=out_height, a_line=row_pitch * stride[0], out_line=out_width * columns,
             )  # fmt: skip
-    return plan.done("matrix product on a padded copy" if any((top, bottom, left, right)) else "matrix product in place")
+    return plan.done(
+        "matrix product on a padded copy" if any((top, bottom, left, right)) else "matrix product in place"
+    )
 
 
 __all__ = ["GEMM", "Geometry", "plan_convolution"]

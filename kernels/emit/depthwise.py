@@ -69,9 +69,7 @@ def _write_rows(
                     for _ in range(sets):
                         for column in window:
                             for g in tap_groups(row, stride_y, taps_y):
-                                sums = [
-                                    dot(sums[j], column[g][j], b.w.load(vector, size * (at + j))) for j in range(4)
-                                ]
+                                sums = [dot(sums[j], column[g][j], b.w.load(vector, size * (at + j))) for j in range(4)]
                                 at += 4
                     rounded = [rounding.apply(f, rule, sums[j], numbers[j]) for j in range(4)]
                     target = pixel.out + out_pitch * row
@@ -108,7 +106,8 @@ def _write_any(f: Function, lanes: int, rule: str, ending: str, width: str) -> N
                     g.sums = [dot(g.sums[j], four[j], g.w.load(vector, size * j)) for j in range(4)]
                     g.tap, g.w = g.tap + 32, g.w + 4 * size
                 rounded = [
-                    rounding.apply(f, rule, g.sums[j], rounding.load(f, rule, b.parameters, j, 4, lanes)) for j in range(4)
+                    rounding.apply(f, rule, g.sums[j], rounding.load(f, rule, b.parameters, j, 4, lanes))
+                    for j in range(4)
                 ]
                 store(b.out, finishing.narrow(rounded), columns if width == "part" else None)
                 b.a, b.w, b.out = b.a + 4 * lanes, g.w, b.out + 4 * lanes
@@ -216,9 +215,7 @@ def plan_depthwise(
     channels, out_channels = geometry.input[2], geometry.output[2]
     if channels == 1 and out_channels > 1:
         as_filters = np.ascontiguousarray(weights.transpose(2, 0, 1))[..., None]
-        return plan_convolution(
-            target, geometry, as_filters, weight_zero_point, bias, input, output, low, high, rule
-        )
+        return plan_convolution(target, geometry, as_filters, weight_zero_point, bias, input, output, low, high, rule)
     plan = Plan(target)
     taps_y, taps_x = geometry.window
     v = (weights.astype(np.int32) - weight_zero_point).reshape(taps_y * taps_x, out_channels).T

@@ -165,9 +165,7 @@ def folded_bias(
     return (bias - activation.stored_zero * sums).astype(np.int32)
 
 
-def parameter_block(
-    bias: npt.NDArray[np.int32], rule: Rule, chosen: npt.NDArray[np.intp]
-) -> npt.NDArray[np.int32]:
+def parameter_block(bias: npt.NDArray[np.int32], rule: Rule, chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
     """What a panel's epilogue reads: the bias section, then the rule's."""
     own = np.where(chosen < 0, 0, bias[np.maximum(chosen, 0)]).astype(np.int32)
     return np.concatenate([own, *rule.sections(chosen)])

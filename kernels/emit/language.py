@@ -144,9 +144,7 @@ class Value:
         """`then` where this (i1) is true, else `otherwise`; one of them at least is a value."""
         type = then.type if isinstance(then, Value) else otherwise.type if isinstance(otherwise, Value) else VOID
         names = [x.name if isinstance(x, Value) else literal(x, type) for x in (then, otherwise)]
-        return self.function.emit(
-            type, f"select {self.type} {self.name}, {type} {names[0]}, {type} {names[1]}"
-        )
+        return self.function.emit(type, f"select {self.type} {self.name}, {type} {names[0]}, {type} {names[1]}")
 
     def _extreme(self, which: str, other: Value | float) -> Value:
         peer = self.function.constant(other, self.type)
@@ -194,9 +192,7 @@ class Value:
         mask = f"<{len(chosen)} x i32> <{', '.join(f'i32 {lane}' for lane in chosen)}>"
         second = "poison" if other is None else other.name
         type = self.type.scalar.x(len(chosen))
-        return self.function.emit(
-            type, f"shufflevector {self.type} {self.name}, {self.type} {second}, {mask}"
-        )
+        return self.function.emit(type, f"shufflevector {self.type} {self.name}, {self.type} {second}, {mask}")
 
     def load(self, type: Type, offset: Value | int = 0, align: int = 1) -> Value:
         place = self + offset
@@ -255,7 +251,9 @@ class Loop:
         self._give(phis[1:])
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             return
         f: Function = self._function
@@ -290,7 +288,9 @@ class When:
         self.function.branch(self.condition, f"then{self.number}", f"done{self.number}")
         self.function.label(f"then{self.number}")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self.function.jump(f"done{self.number}")
             self.function.label(f"done{self.number}")

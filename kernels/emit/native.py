@@ -114,9 +114,7 @@ def _generated_for(variant: Target) -> tuple[str, str]:
 @functools.cache
 def _machine(variant: Target) -> Any:
     processor, features = _generated_for(variant)
-    return _llvm().Target.from_default_triple().create_target_machine(
-        cpu=processor, features=features, opt=2, jit=True
-    )
+    return _llvm().Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=2, jit=True)
 
 
 def compile(text: str, variant: Target) -> bytes:
@@ -171,8 +169,10 @@ def link(objects: Mapping[str, bytes], variant: Target) -> None:
 
 def _engine_machine() -> Any:
     """A machine for the engine alone, which takes it over."""
-    return _llvm().Target.from_default_triple().create_target_machine(
-        cpu=host().processor, features=host().feature_string, opt=2, jit=True
+    return (
+        _llvm()
+        .Target.from_default_triple()
+        .create_target_machine(cpu=host().processor, features=host().feature_string, opt=2, jit=True)
     )
 
 

@@ -101,11 +101,7 @@ def stretches(geometry: Geometry, axis: int) -> list[Stretch]:
         begin = at * geometry.stride[axis] - geometry.before[axis]
         start, end = max(begin, 0), min(begin + geometry.window[axis], geometry.input[axis])
         last = result[-1] if result else None
-        if (
-            last is not None
-            and last.taps == end - start
-            and start == last.start + last.count * geometry.stride[axis]
-        ):
+        if last is not None and last.taps == end - start and start == last.start + last.count * geometry.stride[axis]:
             result[-1] = Stretch(last.first, last.count + 1, last.start, last.taps)
         else:
             result.append(Stretch(at, 1, start, end - start))

@@ -10,19 +10,25 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.plan import Compiled, Eight
+from ..kernels.emit.rounding import Rule
+from ..kernels.emit.target import Target
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import Rows
 from ..kernels.reference.matmul import centered, product_type, with_bias
 from ..kernels.requantize import Requantizer, Wide
 from ..model import TensorType
+from ..native import eight
 from ..op import Spec, Step
 from ..options import ActivationFunctionType
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
 from ..shapes import known, volume
+from ._native import rule_of
 
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
+Native = Callable[[Target, AnyArray, int, AnyArray | None, Eight, Eight, int, int, Rule], Compiled]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 
@@ -32,6 +38,7 @@ class Products:
 
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
+    native: the planner of the emitted kernels, given constant weights and bias.
     """
 
     x: Spec
@@ -44,6 +51,7 @@ class Products:
     fused: ActivationFunctionType
     kernel: str
     needs_bias: bool = True
+    native: Native | None = None
 
     @property
     def _macs(self) -> int:
@@ -144,7 +152,21 @@ class Products:
             sums = self.sums(centered(x, x_point, factors.dtype), factors)
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
-        return Step(run, f"{self.kernel}_{self.x.type.name.lower()}", f"{rounding.__name__} rounding", self._macs)
+        def compiled(target: Target) -> Compiled | str:
+            weights, bias = self.weights.value, self.bias
+            if self.native is None or self.x.type is T.INT16:
+                return "no native kernel for these types"
+            if weights is None or (bias is not None and bias.value is None):
+                return "native kernels need constant weights and bias"
+            channels = weights.shape[self.axis]
+            rule = rule_of(requantize, channels)
+            if isinstance(rule, str):
+                return rule
+            offsets = None if bias is None else bias.value
+            return self.native(target, weights, w_point, offsets, eight(self.x), eight(self.output), low, high, rule)
+
+        kernel = f"{self.kernel}_{self.x.type.name.lower()}"
+        return Step(run, kernel, f"{rounding.__name__} rounding", self._macs, compiled)
 
     @property
     def is_wide(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import ModelError
+from ..kernels.emit.convolution import plan_convolution
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, conv_2d
 from ..kernels.reference.dynamic_range import (
@@ -23,6 +24,7 @@ from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
 from ..shapes import known, of_rank, window
+from ._native import geometry_of
 from ._products import Products, T, int16_rounding
 
 
@@ -77,6 +79,9 @@ class Conv2D(Op):
             tall * wide * depth,
             self.fused_activation_function,
             "conv",
+            native=lambda target, w, *rest: plan_convolution(
+                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), w.shape[0]), w, *rest
+            ),
         )
 
     def delegated(self, specs: Specs) -> bool:

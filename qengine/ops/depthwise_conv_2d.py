@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import ModelError
+from ..kernels.emit.depthwise import plan_depthwise
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
@@ -15,6 +16,7 @@ from ..model import Shape
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank, window
+from ._native import geometry_of
 from ._products import Products, T, int16_rounding
 
 
@@ -71,6 +73,9 @@ class DepthwiseConv2D(Op):
             tall * wide,
             self.fused_activation_function,
             "depthwise_conv",
+            native=lambda target, w, *rest: plan_depthwise(
+                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), w.shape[3]), w[0], *rest
+            ),
         )
 
     def delegated(self, specs: Specs) -> bool:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import FloatingArray
+from ..kernels.emit.dense import plan_dense
 from ..kernels.profile import Profile
 from ..kernels.reference.dynamic_range import (
     quantize_asymmetric,
@@ -71,6 +72,7 @@ class FullyConnected(Op):
             depth,
             self.fused_activation_function,
             "fully_connected",
+            native=lambda target, w, *rest: plan_dense(target, rows, w, *rest),
         )
 
     def delegated(self, specs: Specs) -> bool:

@@ -1,0 +1,251 @@
+"""Compiled steps of a program: where their tensors lie, and the calls that run them.
+
+Runs of compiled steps become one native call each. In native memory an int8 tensor lies as value XOR 0x80, as the
+emitted kernels want it; it is flipped where NumPy or the caller meets it. Everything else lies as NumPy has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arena import Life, place
+from .kernels.emit.elementwise import plan_flip
+from .kernels.emit.fill import COPY
+from .kernels.emit.plan import SLACK, BoundRow, Compiled, Eight, Plan, aligned, result, source
+from .kernels.emit.program import Program as Rows
+from .kernels.emit.target import Target
+from .model import TensorType
+from .op import Array, Spec
+
+GUARD = 64
+PATTERN = 0xA5
+
+
+@dataclass
+class Part:
+    """One step as the assembly sees it: tensor indices (-1 absent), and its rows, or None where NumPy runs it.
+
+    alias: nothing to do but to see the first input's bytes under the output's shape.
+    """
+
+    index: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    compiled: Compiled | None = None
+    alias: bool = False
+
+    @property
+    def is_native(self) -> bool:
+        return self.compiled is not None or self.alias
+
+
+@dataclass
+class Assembly:
+    """Memory and native calls for the compiled ones among `parts`.
+
+    specs and values: the program's, by tensor. persistent: tensors whose array in `values` must stay and be current.
+    keep: no tensor's memory is given to another. guard: steps run alone, and memory around each tensor is watched.
+    """
+
+    target: Target
+    parts: Sequence[Part]
+    specs: Sequence[Spec]
+    values: list[Array | None]
+    persistent: set[int]
+    keep: bool = False
+    guard: bool = False
+    arena_bytes: int = 0
+    _offsets: dict[int, int] = field(default_factory=dict)
+    _roots: dict[int, int] = field(default_factory=dict)
+    _constants: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    _alive: list[object] = field(default_factory=list)
+
+    def calls(self) -> list[Callable[[], None] | Part]:
+        """What to do, in order: native calls, and the parts that NumPy runs."""
+        self._plan_memory()
+        self._fetched = set[int]()
+        actions: list[Callable[[], None] | Part] = []
+        rows: list[BoundRow] = []
+
+        def close() -> None:
+            if rows:
+                native = Rows(rows, self.target)
+                self._alive.append(native)
+                actions.append(native.run)
+                rows.clear()
+
+        for part in self.parts:
+            if not part.is_native:
+                close()
+                actions.append(part)
+                continue
+            rows.extend(self._rows(part))
+            if self.guard:
+                close()
+                actions.append(lambda index=part.index: self._check_guards(index))  # type: ignore[misc]
+        close()
+        return actions
+
+    # --- memory
+
+    def _root(self, tensor: int) -> int:
+        while tensor in self._roots:
+            tensor = self._roots[tensor]
+        return tensor
+
+    def _lies_outside(self, tensor: int) -> bool:
+        """Whether native code uses the array in `values` itself."""
+        return tensor in self.persistent and self.specs[tensor].type is not TensorType.INT8
+
+    def _plan_memory(self) -> None:
+        constant = {i for i, spec in enumerate(self.specs) if spec.value is not None}
+        for part in self.parts:
+            if part.alias:
+                a, b = part.inputs[0], part.outputs[0]
+                if b not in self.persistent and a not in constant:
+                    self._roots[b] = a
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        touched: set[int] = set()
+        for time, part in enumerate(self.parts):
+            tensors = {self._root(i) for i in (*part.inputs, *part.outputs) if i >= 0 and i not in constant}
+            for i in tensors:
+                first.setdefault(i, time)
+                last[i] = time
+            if part.is_native:
+                touched |= tensors
+        inside = [i for i in sorted(touched) if not self._lies_outside(i)]
+        margin = GUARD if self.guard else 0
+        end = len(self.parts)
+        everything = self.keep or self.guard
+        lives = [
+            Life(_bytes(self.specs[i]) + SLACK + 2 * margin, *((0, end) if everything else (first[i], last[i])))
+            for i in inside
+        ]
+        scratch = [(time, part.compiled.scratch) for time, part in enumerate(self.parts) if part.compiled is not None]
+        offsets, self.arena_bytes = place([*lives, *(Life(size, time, time) for time, size in scratch)])
+        self._arena = aligned(np.full(self.arena_bytes + SLACK, PATTERN if self.guard else 0, np.uint8))
+        self._offsets = {i: offset + margin for i, offset in zip(inside, offsets, strict=False)}
+        self._scratch = {time: offset for (time, _), offset in zip(scratch, offsets[len(inside) :], strict=True)}
+        self._times = {part.index: time for time, part in enumerate(self.parts)}
+        for i in range(len(self.specs)):
+            root = self._root(i)
+            if i not in self.persistent and i not in constant and self.specs[i].type is not TensorType.INT8:
+                if root in self._offsets:
+                    self.values[i] = self._stored(i).view(self.specs[i].type.dtype).reshape(self.specs[i].shape or ())
+                elif root != i and root in touched:
+                    outside = self.values[root]
+                    assert outside is not None
+                    self.values[i] = outside.reshape(self.specs[i].shape or ())
+
+    def holds(self, tensor: int) -> bool:
+        """Whether the tensor has a place of its own in native memory."""
+        return self._root(tensor) in self._offsets
+
+    def _stored(self, tensor: int) -> NDArray[np.uint8]:
+        """The bytes of a tensor in native memory."""
+        offset = self._offsets[self._root(tensor)]
+        return self._arena[offset : offset + _bytes(self.specs[tensor])]
+
+    def read(self, tensor: int) -> Array:
+        """The values of a tensor that native memory holds, as NumPy has them: a copy where it is int8."""
+        spec, stored = self.specs[tensor], self._stored(tensor)
+        if spec.type is TensorType.INT8:
+            stored = stored ^ np.uint8(0x80)
+        return stored.view(spec.type.dtype).reshape(spec.shape or ())
+
+    def write(self, tensor: int, value: Array) -> None:
+        """Puts values that NumPy computed where native code reads them."""
+        spec = self.specs[tensor]
+        content = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+        np.bitwise_xor(content, np.uint8(0x80 if spec.type is TensorType.INT8 else 0), out=self._stored(tensor))
+
+    def _address(self, tensor: int) -> int:
+        spec = self.specs[tensor]
+        if spec.value is not None:
+            if tensor not in self._constants:
+                content = np.ascontiguousarray(spec.value).reshape(-1).view(np.uint8)
+                flip = np.uint8(0x80 if spec.type is TensorType.INT8 else 0)
+                self._constants[tensor] = aligned(content ^ flip)
+            return int(self._constants[tensor].ctypes.data)
+        root = self._root(tensor)
+        if root in self._offsets:
+            return int(self._arena.ctypes.data) + self._offsets[root]
+        outside = self.values[root]
+        assert outside is not None
+        return int(outside.ctypes.data)
+
+    def _outside_address(self, tensor: int) -> int:
+        outside = self.values[tensor]
+        assert outside is not None
+        return int(outside.ctypes.data)
+
+    # --- rows
+
+    def _rows(self, part: Part) -> list[BoundRow]:
+        rows: list[BoundRow] = []
+        for i in part.inputs:
+            if i >= 0 and i in self.persistent and i in self._offsets and i not in self._fetched:
+                self._fetched.add(i)
+                rows += self._bound(
+                    plan_flip(self.target, _bytes(self.specs[i])), [self._outside_address(i)], [self._address(i)]
+                )
+        if part.compiled is not None:
+            scratch = int(self._arena.ctypes.data) + self._scratch[self._times[part.index]]
+            inputs = [0 if i < 0 else self._address(i) for i in part.inputs]
+            rows += self._bound(part.compiled, inputs, [self._address(i) for i in part.outputs], scratch)
+        elif self._root(part.outputs[0]) != self._root(part.inputs[0]):
+            size = _bytes(self.specs[part.outputs[0]])
+            rows += self._bound(
+                _copy(self.target, size), [self._address(part.inputs[0])], [self._address(part.outputs[0])]
+            )
+        for i in part.outputs:
+            if i in self.persistent and i in self._offsets:
+                self._fetched.add(i)
+                rows += self._bound(
+                    plan_flip(self.target, _bytes(self.specs[i])), [self._address(i)], [self._outside_address(i)]
+                )
+        return rows
+
+    def _bound(
+        self, compiled: Compiled, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0
+    ) -> list[BoundRow]:
+        self._alive.append(compiled)
+        return [row for stage in compiled.bind(inputs, outputs, scratch) for row in stage]
+
+    def _check_guards(self, step: int) -> None:
+        for tensor, offset in self._offsets.items():
+            end = offset + _bytes(self.specs[tensor])
+            around = (self._arena[offset - GUARD : offset], self._arena[end : end + GUARD])
+            if any((guard != PATTERN).any() for guard in around):
+                raise RuntimeError(
+                    f"expected operator {step} to leave memory around tensor {tensor} alone, got it changed"
+                )
+
+
+def eight(spec: Spec) -> Eight:
+    """How kernels see an 8-bit tensor."""
+    return Eight(spec.type is TensorType.INT8, spec.zero_point)
+
+
+def roomy(spec: Spec) -> Array:
+    """An array of a tensor's shape and type whose end native code may read beyond, aligned."""
+    memory = aligned(np.zeros(_bytes(spec), np.uint8))
+    return memory.view(spec.type.dtype).reshape(spec.shape or ())
+
+
+def _bytes(spec: Spec) -> int:
+    return spec.size * spec.type.dtype.itemsize
+
+
+def _copy(target: Target, size: int) -> Compiled:
+    plan = Plan(target)
+    if size:
+        plan.row(
+            COPY, source=source(), target=result(), size=size, source_pitch=0, target_pitch=0, rows=1, work=size // 64
+        )
+    return plan.done("copy")
