@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .reader import load
-from .writer import save, to_bytes
+from .files import load, save
+from .writer import to_bytes
 
 __all__ = ["load", "save", "to_bytes"]

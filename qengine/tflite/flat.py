@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from .schema import SCALAR, STRING, TABLES, VECTOR, Field, Layout
+from . import schema
+from .fields import SCALAR, STRING, TABLES, VECTOR, Field
+
+_Part = TypeVar("_Part")
 
 _UINT16 = struct.Struct("<H")
 _UINT32 = struct.Struct("<I")
 _INT32 = struct.Struct("<i")
 _SCALARS = {code: struct.Struct("<" + code) for code in "?bBhHiIqQfd"}
 
-_TABLE_COST = 64
 _SHARING = 8
 
 
 class Flat:
-    """The bytes of a file. `unknown` gathers the fields that the schema doesn't have, `end` how far tables reach.
+    """The bytes of a file. `unknown` gathers what the schema doesn't have, `end` is how far the tables reach.
 
-    Tables may overlap and share vectors, so a small file can spell out a huge model. What is read is therefore counted:
-    ModelError once it passes `_SHARING` times the file's size, which keeps time and memory linear in it.
+    Tables may overlap and share vectors, so that a small file spells out a huge model. What is read is therefore
+    counted, and refused once it passes `_SHARING` times the file's size: time and memory stay linear in it.
     """
 
     def __init__(self, data: memoryview) -> None:
@@ -39,14 +42,19 @@ class Flat:
         """The position of the root table."""
         return self._follow(0, "$")
 
-    def read(self, at: int, layout: Layout, where: str, arrays: bool = False) -> dict[str, Any]:
+    def each(self, positions: list[int], where: str, read: Callable[[int, str], _Part]) -> list[_Part]:
+        """What `read` makes of each of a vector's tables, given its position and its place in the model."""
+        return [read(at, f"{where}[{i}]") for i, at in enumerate(positions)]
+
+    def read(self, table: str, at: int, where: str, arrays: bool = False) -> dict[str, Any]:
         """The fields of the table at `at`, by name.
 
-        A scalar is a number; a string str, bytes that aren't UTF-8 as lone surrogates; a vector of bytes a view; another
-        vector of scalars a tuple, or a copied array where `arrays`; a table its position; a vector of tables a list of
-        positions. Absent: a scalar's default, else None.
+        A scalar is a number; a string str, with lone surrogates for bytes that aren't UTF-8; a vector of bytes a view;
+        another vector of scalars a tuple, or an array of its own where `arrays`; a table its position; a vector of
+        tables a list of positions. Where a field is absent: a scalar's default, else None.
         """
-        self._spend(_TABLE_COST, where)
+        layout = schema.layout(table)
+        self._spend(32 + 8 * layout.slots)
         slots = self._vtable(at, where)
         values: dict[str, Any] = {}
         for field in layout.fields:
@@ -56,64 +64,58 @@ class Flat:
             elif field.kind == SCALAR:
                 values[field.name] = self._scalar(at + offset, field, where)
             else:
-                values[field.name] = self._behind(at + offset, field, where, arrays)
+                values[field.name] = self._behind(at + offset, field, f"{where}.{field.name}", arrays)
         if len(slots) > layout.slots:
-            self.unknown += [
-                f"{where}: field {slot} of {layout.table}"
-                for slot in range(layout.slots, len(slots))
-                if slots[slot] != 0
-            ]
+            self.unknown.append(f"{where}: field {len(slots) - 1} of {table}")
         return values
+
+    def member(self, union: str, kind: int, at: int | None, where: str) -> str | None:
+        """The table that a union holds, None for none; one that the schema doesn't have is noted as unknown."""
+        if kind == 0 or at is None:
+            return None
+        table = schema.names(union).get(kind)
+        if table is None:
+            self.unknown.append(f"{where}: {union} {kind}")
+        return table
 
     def slice(self, at: int, length: int, where: str) -> memoryview:
         """`length` bytes from byte `at` of the file."""
-        if at < 0 or length < 0 or at + length > self.size:
+        if at + length > self.size:
             raise ModelError(f"expected bytes {at} to {at + length} within {self.size} bytes of file", where)
         self.end = max(self.end, at + length)
         return self.data[at : at + length]
 
     def _vtable(self, at: int, where: str) -> tuple[int, ...]:
-        if at + 4 > self.size:
-            raise ModelError(f"expected a table within {self.size} bytes of file, got one at byte {at}", where)
-        position = at - _INT32.unpack_from(self.data, at)[0]
+        """Where the fields of a table lie, counted from the table: 0 for absent, none after the last that is there."""
+        position = at - int(_INT32.unpack(self.slice(at, 4, where))[0])
         slots = self._slots.get(position)
         if slots is None:
-            slots = self._read_vtable(position, where)
+            if not 0 <= position <= self.size - 4:
+                raise ModelError(f"expected a vtable within {self.size} bytes of file, got byte {position}", where)
+            length = int(_UINT16.unpack_from(self.data, position)[0])
+            if length < 4 or length % 2:
+                raise ModelError(f"expected a vtable of an even length from 4, got {length}", where)
+            self._spend(length)
+            vtable = self.slice(position, length, where)
+            slots = struct.unpack_from(f"<{(length - 4) // 2}H", vtable, 4)
+            while slots and slots[-1] == 0:
+                slots = slots[:-1]
             self._slots[position] = slots
-        self.end = max(self.end, at + 4)
         return slots
-
-    def _read_vtable(self, position: int, where: str) -> tuple[int, ...]:
-        if position < 0 or position + 4 > self.size:
-            raise ModelError(f"expected a vtable within {self.size} bytes of file, got one at byte {position}", where)
-        length = _UINT16.unpack_from(self.data, position)[0]
-        if length < 4 or length % 2 or position + length > self.size:
-            raise ModelError(f"expected a vtable of an even length within the file, got {length} bytes", where)
-        self._spend(length, where)
-        self.end = max(self.end, position + length)
-        return struct.unpack_from(f"<{(length - 4) // 2}H", self.data, position + 4)
 
     def _scalar(self, at: int, field: Field, where: str) -> Any:
         form = _SCALARS[field.code]
-        if at + form.size > self.size:
-            raise ModelError(
-                f"expected a number within {self.size} bytes of file, got byte {at}", f"{where}.{field.name}"
-            )
-        self.end = max(self.end, at + form.size)
-        return form.unpack_from(self.data, at)[0]
+        return form.unpack(self.slice(at, form.size, f"{where}.{field.name}"))[0]
 
     def _follow(self, at: int, where: str) -> int:
         """Where the offset stored at `at` leads to."""
-        if at + 4 > self.size:
-            raise ModelError(f"expected an offset within {self.size} bytes of file, got byte {at}", where)
-        target = at + int(_UINT32.unpack_from(self.data, at)[0])
+        target = at + int(_UINT32.unpack(self.slice(at, 4, where))[0])
         if target + 4 > self.size:
             raise ModelError(f"expected an offset within {self.size} bytes of file, got one to byte {target}", where)
-        self.end = max(self.end, at + 4)
         return target
 
     def _behind(self, at: int, field: Field, where: str, arrays: bool) -> Any:
-        where = f"{where}.{field.name}"
+        """What the offset stored at `at` leads to."""
         target = self._follow(at, where)
         if field.kind == STRING:
             return self._string(target, where)
@@ -123,53 +125,40 @@ class Flat:
             return target
         if field.code == "B":
             return self._elements(target, 1, where)
-        form = _SCALARS[field.code]
-        elements = self._elements(target, form.size, where)
-        self._spend(len(elements), where)
+        elements = self._elements(target, _SCALARS[field.code].size, where)
+        self._spend(len(elements))
         if arrays:
-            return self._array(elements, field.code)
-        return struct.unpack(f"<{len(elements) // form.size}{field.code}", elements)
+            return _array(elements, field.code)
+        return struct.unpack(f"<{len(elements) // _SCALARS[field.code].size}{field.code}", elements)
 
     def _elements(self, target: int, width: int, where: str) -> memoryview:
-        """The bytes of the vector at `target`."""
-        count = int(_UINT32.unpack_from(self.data, target)[0])
+        """The bytes of the vector at `target`, whose elements are `width` bytes wide."""
+        count = int(_UINT32.unpack(self.slice(target, 4, where))[0])
         if target + 4 + count * width > self.size:
-            raise ModelError(
-                f"expected a vector within {self.size} bytes of file, got {count} elements from byte {target + 4}",
-                where,
-            )
+            raise ModelError(f"expected a vector within {self.size} bytes of file, got {count} elements", where)
         return self.slice(target + 4, count * width, where)
-
-    @staticmethod
-    def _array(elements: memoryview, code: str) -> NDArray[Any]:
-        array = np.frombuffer(elements, "<" + code).astype(np.dtype(code))
-        array.flags.writeable = False
-        return array
 
     def _string(self, target: int, where: str) -> str:
         text = self._elements(target, 1, where)
-        self._spend(len(text), where)
-        after = target + 4 + len(text)
-        if after >= self.size or self.data[after] != 0:
-            raise ModelError("expected a string ended by a zero byte, got none", where)
-        self.end = max(self.end, after + 1)
+        self._spend(len(text))
+        if bytes(self.slice(target + 4 + len(text), 1, where)) != b"\0":
+            raise ModelError("expected a string ended by a zero byte, got another", where)
         return str(text, "utf-8", "surrogateescape")
 
     def _tables(self, target: int, where: str) -> list[int]:
         elements = self._elements(target, 4, where)
-        self._spend(len(elements), where)
+        self._spend(len(elements))
         first = target + 4
-        positions = [
-            first + 4 * i + offset for i, offset in enumerate(struct.unpack(f"<{len(elements) // 4}I", elements))
-        ]
-        for i, position in enumerate(positions):
-            if position + 4 > self.size:
-                raise ModelError(
-                    f"expected an offset within {self.size} bytes of file, got one to byte {position}", f"{where}[{i}]"
-                )
-        return positions
+        offsets = struct.unpack(f"<{len(elements) // 4}I", elements)
+        return [first + 4 * i + offset for i, offset in enumerate(offsets)]
 
-    def _spend(self, amount: int, where: str) -> None:
+    def _spend(self, amount: int) -> None:
         self._left -= amount
         if self._left < 0:
-            raise ModelError(f"expected at most {_SHARING} times {self.size} bytes of shared tables and vectors", where)
+            raise ModelError(f"expected tables that share little, got over {_SHARING} times {self.size} bytes of them")
+
+
+def _array(elements: memoryview, code: str) -> NDArray[Any]:
+    array = np.frombuffer(elements, "<" + code).astype(np.dtype(code))
+    array.flags.writeable = False
+    return array

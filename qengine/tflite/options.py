@@ -1,10 +1,10 @@
-"""One codec for the options of all operators: fields of a table to and from an operator's dataclass."""
+"""One codec for the options of all operators: the fields of a table to and from an operator's dataclass."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from enum import IntEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -13,92 +13,108 @@ from .. import ops
 from ..errors import ModelError
 from ..op import Op, UnknownOp
 from . import schema
+from .fields import SCALAR
+from .flat import Flat
+from .members import member
+from .put import Put
 
-_ZEROS = {"?": False, "f": 0.0, "d": 0.0}
+_Convert = Callable[[Any, str], Any]
+
+UNIONS = (
+    ("BuiltinOptions", "builtin_options", "builtin_options"),
+    ("BuiltinOptions2", "builtin_options2", "builtin_options_2"),
+)
+"""The two unions that hold options tables: their names, and those of their fields in code and in the schema."""
 
 
-def operator(name: str, values: Mapping[str, Any] | None, where: str) -> Op | None:
-    """The operator `name` with the fields of its table, or None where it has no file in `ops/`.
+def read_options(flat: Flat, code: int, operator: Mapping[str, Any], where: str) -> Op:
+    """The builtin operator with this code and the options of an Operator table; an UnknownOp where it has no file.
 
-    None for a node without a table: then the runtime's kernels see zeros, not the schema's defaults, and so do we.
+    Without a table the runtime's kernels see zeros, not the schema's defaults, and so do we. They ignore a table that
+    isn't the operator's own; it is noted as unknown.
     """
-    kind = ops.find(name)
+    name = schema.names("BuiltinOperator").get(code, f"UNKNOWN_{code}")
+    second = operator["builtin_options2_type"] != 0
+    if second and operator["builtin_options_type"] != 0:
+        flat.unknown.append(f"{where}.builtin_options: beside builtin_options_2")
+    union, field, place = UNIONS[second]
+    place = f"{where}.{place}"
+    table = flat.member(union, operator[f"{field}_type"], operator[field], place)
+    values = None if table is None else flat.read(table, operator[field], place)
+    kind: Any = ops.find(name)
     if kind is None:
-        return None
-    if values is None:
-        table, _ = schema.table_of(name)
-        known = schema.layout(table).fields if table is not None else ()
-        values = {field.name: _ZEROS.get(field.code, 0) if field.kind == schema.SCALAR else None for field in known}
-    converted = {}
-    for name_, convert in _converters(kind):
-        try:
-            converted[name_] = convert(values[name_])
-        except ValueError as error:
-            raise ModelError(str(error), f"{where}.{name_}") from None
-    return kind(**converted)
+        plain = None if values is None else {key: _plain(value) for key, value in values.items()}
+        return UnknownOp(code, name, table, plain, second)
+    if values is None or (table, second) != schema.table_of(name):
+        if values is not None:
+            flat.unknown.append(f"{place}: {table} for {name}")
+        values = _zeros(name)
+    converters: dict[str, _Convert] = _converters(kind)
+    if len(converters) < len(values):
+        flat.unknown += [f"{place}.{key}" for key, value in values.items() if key not in converters and value]
+    op: Op = kind(**{key: convert(values[key], f"{place}.{key}") for key, convert in converters.items()})
+    return op
 
 
-def has_file(name: str) -> bool:
-    return ops.find(name) is not None
+def put_options(put: Put, op: Op, where: str) -> dict[str, Any]:
+    """The fields of an Operator table that hold the options of a builtin operator."""
+    table, second, given = _table(op)
+    if table is None and not given:
+        return {}
+    union, field, place = UNIONS[second]
+    known = schema.layout(table).fields if table in schema.codes(union) else ()
+    beyond = given.keys() - {part.name for part in known}
+    if table is None or table not in schema.codes(union) or beyond:
+        got = f"{min(beyond)} in {table}" if beyond else table
+        raise ModelError(f"expected options that the schema has for {op.name}, got {got}", f"{where}.{place}")
+    values = {part.name: given.get(part.name, part.default) for part in known}
+    return {f"{field}_type": schema.codes(union)[table], field: put.table(table, f"{where}.{place}", **values)}
 
 
-def unknown(code: int, name: str, table: str | None, values: Mapping[str, Any] | None, second: bool) -> UnknownOp:
-    """An operator without a file, with its options as they are; vectors of bytes are copied."""
-    plain = None if values is None else {key: _plain(value) for key, value in values.items()}
-    return UnknownOp(code, name, table, plain, second)
-
-
-def code(op: Op, where: str) -> int:
+def code_of(op: Op, where: str) -> int:
     """The builtin code of an operator; ModelError for one that the schema doesn't have."""
-    number = schema.codes("BuiltinOperator").get(op.name)
-    if number is None or (isinstance(op, UnknownOp) and number != op.builtin_code):
+    code = schema.codes("BuiltinOperator").get(op.name)
+    if code is None or (isinstance(op, UnknownOp) and code != op.builtin_code):
         raise ModelError(f"expected an operator of the schema, got {op.name}", where)
-    return number
+    return code
 
 
-def table_values(op: Op, where: str) -> tuple[str | None, bool, Mapping[str, Any]]:
-    """Which table an operator's options go to, whether it is of the second union, and all of its fields."""
+def _table(op: Op) -> tuple[str | None, bool, Mapping[str, Any]]:
+    """Which table an operator's options go to, whether it is of the second union, and what is in it."""
     if isinstance(op, UnknownOp):
-        table, second, given = op.table, op.second, dict(op.options or {})
-        if table is not None and table not in schema.codes("BuiltinOptions2" if second else "BuiltinOptions"):
-            raise ModelError(f"expected an options table of the schema, got {table}", where)
-    else:
-        table, second = schema.table_of(op.name)
-        given = {field.name: getattr(op, field.name) for field in fields(op)}
+        return op.table, op.second, op.options or {}
+    table, second = schema.table_of(op.name)
+    return table, second, {field.name: getattr(op, field.name) for field in _fields(type(op))}
+
+
+def _zeros(name: str) -> dict[str, Any]:
+    table, _ = schema.table_of(name)
     known = () if table is None else schema.layout(table).fields
-    extra = given.keys() - {field.name for field in known}
-    if extra:
-        raise ModelError(f"expected options that the schema has, got {min(extra)} for {op.name}", where)
-    return table, second, {field.name: given.get(field.name, field.default) for field in known}
+    return {field.name: type(field.default)() if field.kind == SCALAR else None for field in known}
+
+
+def _fields(kind: Any) -> tuple[Field[Any], ...]:
+    return fields(kind)
 
 
 @cache
-def _converters(kind: type[Op]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+def _converters(kind: Any) -> dict[str, _Convert]:
+    """For each field of an operator's dataclass, what makes its value from what the file has."""
     hints = get_type_hints(kind)
-    return tuple((field.name, _converter(hints[field.name])) for field in fields(kind))
+    return {field.name: _converter(hints[field.name]) for field in _fields(kind)}
 
 
-def _converter(hint: Any) -> Callable[[Any], Any]:
-    """What turns a field as it is read into the type that the dataclass says."""
+def _converter(hint: Any) -> _Convert:
+    """What turns a field, as it is read, into the type that the dataclass says."""
     if get_origin(hint) in (Union, types.UnionType):
         (inner,) = [_converter(part) for part in get_args(hint) if part is not type(None)]
-        return lambda value: None if value is None else inner(value)
+        return lambda value, where: None if value is None else inner(value, where)
     if get_origin(hint) is tuple:
         element = _converter(get_args(hint)[0])
-        return lambda value: tuple(map(element, value))
+        return lambda value, where: tuple(element(part, f"{where}[{i}]") for i, part in enumerate(value))
     if isinstance(hint, type) and issubclass(hint, IntEnum):
-        return lambda value: _member(hint, value)
-    if hint is bytes:
-        return bytes
-    return _plain
-
-
-def _member(enumeration: type[IntEnum], value: int) -> IntEnum:
-    try:
-        return enumeration(value)
-    except ValueError:
-        known = ", ".join(f"{member.value} {member.name}" for member in enumeration)
-        raise ValueError(f"expected {enumeration.__name__} ({known}), got {value}") from None
+        return lambda value, where: member(hint, value, where)
+    return lambda value, where: _plain(value)
 
 
 def _plain(value: Any) -> Any:

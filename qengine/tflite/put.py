@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from flatbuffers import number_types
 from flatbuffers.builder import Builder
 
 from ..errors import ModelError
-from .schema import IDENTIFIER, SCALAR, STRING, TABLES, VECTOR, Field, Layout
+from . import schema
+from .fields import SCALAR, STRING, TABLES, VECTOR, Field
+
+_Part = TypeVar("_Part")
 
 ALIGNMENT = 16
 
@@ -76,8 +79,13 @@ class Put:
         self.builder = Builder(1 << 16)
         self.builder.Prep(ALIGNMENT, 0)
 
-    def table(self, layout: Layout, values: Mapping[str, Any], where: str) -> At:
-        """A table with these fields; those that are None, or a scalar's default, are left out."""
+    def each(self, parts: Sequence[_Part] | None, where: str, put: Callable[[_Part, str], At]) -> list[At] | None:
+        """A vector's tables, written by `put`, which gets each part and its place in the model; None for none."""
+        return None if parts is None else [put(part, f"{where}[{i}]") for i, part in enumerate(parts)]
+
+    def table(self, table: str, where: str, /, **values: Any) -> At:
+        """A table with these fields, all of them named; those that are None or a scalar's default are left out."""
+        layout = schema.layout(table)
         ready: list[tuple[Field, Any]] = []
         for field in layout.fields:
             value = values[field.name]
@@ -101,7 +109,7 @@ class Put:
         return At(builder.EndObject())
 
     def finish(self, root: At) -> bytes:
-        self.builder.Finish(root.offset, file_identifier=IDENTIFIER)
+        self.builder.Finish(root.offset, file_identifier=schema.IDENTIFIER)
         return bytes(self.builder.Output())
 
     def _part(self, field: Field, value: Any) -> At:
