@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"shapes", "scales", "delegate"},),
     ({"ops"},),
     ({"program"},),
-    ({"interpreter"}, {"tflite"}, {"build", "output"}),
+    ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}),
     ({"ptq"}, {"train"}, {"compare"}),
     ({"demo"},),
     ({"cli"}, {"report"}),
