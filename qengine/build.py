@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
+import numpy as np
 from numpy.typing import NDArray
 
+from .affine import parameters, quantize
 from .errors import ModelError, Unsupported
 from .model import Buffer, Graph, Metadata, Model, Node, Quantization, Shape, Signature, Tensor, TensorType
 from .op import Dynamic, Op, Spec, Specs
@@ -133,6 +135,24 @@ class Builder:
         asked = Output(name, array.shape, type_, scale, zero_point, axis, quantization)
         return self._append(replace(tensor_of(asked), data=Buffer(pack(array, type_))), "constant")
 
+    def weights(
+        self, real: Any, *, axis: int | None = 0, type: Any = TensorType.INT8, name: str | None = None
+    ) -> Operand:
+        """Real weights (..., c, ...) as a quantized constant, one scale for every index along `axis`, or one for all.
+
+        Signed types: scale = max |weight| / (2**(bits - 1) - 1), zero point 0, the smallest number left out, as the
+        runtime's converter does. Unsigned ones: from the least to the greatest weight, with axis None.
+        """
+        type_, array = type_of(type), np.asarray(real, np.float32)
+        signed = type_.dtype.kind == "i"
+        others = None if axis is None else tuple(i for i in range(array.ndim) if i != axis % array.ndim)
+        low, high = np.asarray(array.min(others)), np.asarray(array.max(others))
+        scale, zero_point = parameters(low, high, type_.bits, signed, signed, signed)
+        q = quantize(array, scale, zero_point, type_.dtype, axis, bits=type_.bits, narrow_range=signed)
+        return self.constant(
+            q, name=name, type=type_, scale=scale, zero_point=zero_point, axis=0 if axis is None else axis
+        )
+
     def variable(
         self,
         name: str,
@@ -205,10 +225,10 @@ class Builder:
     ) -> Operand | tuple[Operand, ...]:
         """Applies an operator. Gives its output, or a tuple of them where `outputs` says how many or what they are.
 
-        inputs: operands, None where an optional one is absent, and arrays, lists or numbers for constants. An int32 or
-        int64 array as bias of quantized weights gets the scale input * weights. The shape is what the operator infers,
-        the type that of the input it follows, the quantization what the operator's rule says; where the rule leaves it
-        free, an integer output needs its scale. version: the smallest that the operator's own rule allows.
+        inputs: operands, None where an optional one is absent, and arrays, lists or numbers for constants. A bias given
+        so for quantized weights gets the scale input * weights; real numbers are rounded to it. The shape is what the
+        operator infers, the type that of the input it follows, the quantization what the operator's rule says; where
+        the rule leaves it free, an integer output needs its scale. version: the smallest that says what the node says.
         ModelError with its place in the model where inputs don't fit the operator.
         """
         one = Output(name, shape, type, scale, zero_point, 0, quantization)
@@ -295,13 +315,17 @@ class Builder:
         return self._own(part) if isinstance(part, Operand) else self.constant(part)
 
     def _bias(self, values: Any, sources: Sequence[Operand | None], weights: int) -> Operand:
-        """Integers at a bias' place: their unit is scale of the input * scale of the weights."""
+        """The unit of a quantized bias is scale of the input * scale of the weights; real numbers are rounded to it."""
         array = as_values(values)
         data = next((source for source in sources if source is not None and not source.tensor.is_constant), None)
         factors = [None if operand is None else operand.quantization for operand in (data, sources[weights])]
         scales = [None if quantized is None else quantized.scale for quantized in factors]
-        if array.dtype.kind != "i" or scales[0] is None or scales[1] is None:
+        if data is None or scales[0] is None or scales[1] is None:
             return self.constant(array)
+        scale = np.broadcast_to(scales[0] * scales[1], array.shape)
+        if array.dtype.kind == "f":
+            wide = np.int64 if data.type is TensorType.INT16 else np.int32
+            array = quantize(array, scale, 0, wide, axis=0)
         return self.constant(array, scale=scales[0] * scales[1])
 
     def _results(

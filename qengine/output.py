@@ -20,7 +20,8 @@ _TYPE_OPTIONS = ("output_type", "out_type", "out_data_type")
 class Output:
     """What is asked of one output of a node; what is left out follows from the operator and its inputs.
 
-    scale: one number, or one for every index along `axis`. quantization: instead of scale, and taken as it is.
+    scale: one number, or one for every index along `axis`, counted from the end if negative. quantization: instead of
+    scale, and taken as it is.
     """
 
     name: str | None = None
@@ -92,7 +93,8 @@ def tensor_of(asked: Output) -> Tensor:
 
 def _affine(asked: Output, type_: TensorType, shape: Shape | None) -> Quantization:
     """Scale and zero point, held to what real = scale * (q - zero_point) needs."""
-    found = Quantization.of(asked.scale, asked.zero_point, asked.axis)
+    axis = asked.axis + len(shape or ()) if asked.axis < 0 else asked.axis
+    found = Quantization.of(asked.scale, asked.zero_point, axis)
     assert found.scale is not None
     assert found.zero_point is not None
     if type_.dtype.kind not in "iu":
@@ -103,6 +105,6 @@ def _affine(asked: Output, type_: TensorType, shape: Shape | None) -> Quantizati
     if found.zero_point.min() < low or found.zero_point.max() > high:
         raise ValueError(f"expected zero points in [{low}, {high}] for {type_.name}, got {found.zero_point.tolist()}")
     channels = len(found.scale)
-    if channels > 1 and (shape is None or not 0 <= asked.axis < len(shape) or shape[asked.axis] != channels):
+    if channels > 1 and (shape is None or not 0 <= axis < len(shape) or shape[axis] != channels):
         raise ValueError(f"expected one scale for every index of axis {asked.axis} of {shape}, got {channels}")
     return found

@@ -276,6 +276,39 @@ def test_a_bias_of_integers_counts_in_input_times_weights() -> None:
     assert b.model([z]).graphs[0].nodes[1].inputs[2] == -1
 
 
+def test_a_real_bias_is_rounded_to_input_times_weights() -> None:
+    b = Builder()
+    w = b.constant(np.ones((2, 4), np.int8), scale=[0.25, 0.125], axis=0)
+    for type_, wide in ((INT8, INT32), (TensorType.INT16, TensorType.INT64)):
+        x = b.input(type_.name, (1, 4), type_, scale=0.5)
+        y = b.add(Dense(), [x, w, [0.3125, -0.71875]], scale=1.0)
+        bias = b.tensors[b.model([y]).graphs[0].nodes[-1].inputs[2]]
+        assert bias.type is wide
+        assert bias.array.tolist() == [3, -12]  # 2.5 and -11.5: ties away from zero
+        assert bias.quantization == Quantization.of([0.125, 0.0625])
+
+
+def test_real_weights_are_symmetric_and_leave_the_smallest_number_out() -> None:
+    real = np.float32([[1.27, -0.635], [-2.54, 0.02]])
+    w = Builder().weights(real)
+    assert w.tensor.array.tolist() == [[127, -64], [-127, 1]]
+    assert w.quantization == Quantization.of([0.01, 0.02])
+    whole = Builder().weights(real, axis=None)
+    assert whole.tensor.array.tolist() == [[64, -32], [-127, 1]]
+    assert scales(whole.quantization) == [np.float32(0.02)]
+    four = Builder().weights(real, axis=-1, type="int4")
+    assert four.type is TensorType.INT4
+    assert four.tensor.array.tolist() == [[4, -7], [-7, 0]]
+    assert four.quantization is not None
+    assert four.quantization.axis == 1
+
+
+def test_unsigned_weights_reach_from_the_least_to_the_greatest() -> None:
+    w = Builder().weights(np.float32([-1.0, 0.0, 1.55]), axis=None, type="uint8")
+    assert w.tensor.array.tolist() == [0, 100, 255]
+    assert w.quantization == Quantization.of(0.01, 100)
+
+
 def test_several_outputs_follow_the_input_that_the_rule_names() -> None:
     b = Builder()
     x = b.input("x", (6,), INT8, scale=0.5)

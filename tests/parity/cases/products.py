@@ -68,7 +68,7 @@ def sums(
         before, after = quantized(type, terms)
         x = b.input("x", shape, type, **before)
         w = weights(b, rng, filters, type, axis, by)
-        parts = [x, w, biases(rng, filters[axis], type) if bias else None]
+        parts = [x, w, biases(rng, filters[axis], type)] if bias else [x, w]
         if output_shape is not None:
             parts = [list(output_shape), w, x, *parts[2:]]
         return [b.add(op, parts, **after)]

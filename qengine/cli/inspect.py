@@ -1,0 +1,160 @@
+"""`qengine inspect`: what is in a file, and what of it can't run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..kernels.profile import Profile
+from ..summary import GraphFacts, NodeFacts, Summary, TensorFacts, summarize
+from ..tflite import load
+from .options import json_option, model_argument, profile_option, shape_text, size_text
+
+
+@click.command()
+@model_argument
+@profile_option
+@json_option
+@click.option("--nodes", is_flag=True, help="List every node with what would run for it.")
+@click.option("--tensors", is_flag=True, help="List every tensor with its quantization.")
+def command(path: Path, profile: str, as_json: bool, nodes: bool, tensors: bool) -> int:
+    """Say what MODEL is made of: operators, tensors, quantization, size, and what is unsupported.
+
+    Exit status 1 where a node can't be prepared.
+    """
+    summary = summarize(load(path), Profile(profile))
+    size = path.stat().st_size
+    if as_json:
+        click.echo(json.dumps(as_dictionary(path, size, summary), indent=1))
+    else:
+        show(path, size, summary, nodes=nodes, tensors=tensors)
+    return 1 if summary.unsupported else 0
+
+
+def as_dictionary(path: Path, size: int, summary: Summary) -> dict[str, Any]:
+    counts = Counter(node.operator for graph in summary.graphs for node in graph.nodes)
+    return {
+        "file": str(path),
+        "size": size,
+        "operators": dict(sorted(counts.items())),
+        "macs": sum(node.macs for graph in summary.graphs for node in graph.nodes),
+        "unsupported": [{"operator": node.operator, "problem": node.problem} for node in summary.unsupported],
+        **asdict(summary),
+    }
+
+
+def show(path: Path, size: int, summary: Summary, *, nodes: bool, tensors: bool) -> None:
+    console = Console(highlight=False)
+    console.print(f"[bold]{escape(path.name)}[/bold]  {size_text(size)}  {escape(summary.description or '')}".rstrip())
+    for signature in summary.signatures:
+        inputs, outputs = (", ".join(signature[end]) for end in ("inputs", "outputs"))
+        console.print(f"signature {signature['key']}: {inputs} -> {outputs}", markup=False)
+    for graph in summary.graphs:
+        if len(summary.graphs) > 1:
+            console.print(f"\n[bold]graph {graph.index}[/bold] {escape(graph.name or '')}")
+        tables = [_ends(graph), _operators(graph), _storage(graph)]
+        tables += [_nodes(graph)] if nodes else []
+        tables += [_tensors(graph)] if tensors else []
+        for table in tables:
+            console.print()
+            console.print(table)
+    console.print()
+    for node in summary.unsupported:
+        console.print(f"[red]cannot run[/red] {escape(node.problem or '')}", soft_wrap=True)
+    if not summary.unsupported:
+        console.print(f"every node can be prepared in the profile {summary.profile}")
+
+
+def _ends(graph: GraphFacts) -> Table:
+    table = _table("", "tensor", "type", "shape", "quantization")
+    for end, indices in (("input", graph.inputs), ("output", graph.outputs)):
+        for tensor in (graph.tensors[i] for i in indices):
+            shape = shape_text(tensor.shape, tensor.shape_signature)
+            name = escape(tensor.name or f"#{tensor.index}")
+            table.add_row(end, name, tensor.type, shape, quantization_text(tensor))
+    return table
+
+
+def _operators(graph: GraphFacts) -> Table:
+    table = _table("operator", "version", "count", "types", "MACs", "")
+    groups: dict[tuple[str, int | None, str], list[NodeFacts]] = {}
+    for node in graph.nodes:
+        taken = _joined(["-" if i < 0 else graph.tensors[i].type for i in node.inputs])
+        given = _joined([graph.tensors[i].type for i in node.outputs])
+        groups.setdefault((node.operator, node.version, f"{taken} -> {given}"), []).append(node)
+    for (operator, version, types), group in groups.items():
+        refused = sum(node.problem is not None for node in group)
+        macs = sum(node.macs for node in group)
+        mark = f"[red]{refused} unsupported[/red]" if refused else ""
+        table.add_row(escape(operator), str(version or ""), str(len(group)), types, f"{macs:,}" if macs else "", mark)
+    return table
+
+
+def _joined(types: list[str]) -> str:
+    """Types in order, repeated ones counted: a concatenation may have hundreds."""
+    runs: list[tuple[str, int]] = []
+    for name in types:
+        if runs and runs[-1][0] == name:
+            runs[-1] = (name, runs[-1][1] + 1)
+        else:
+            runs.append((name, 1))
+    return ", ".join(name if count == 1 else f"{count} {name}" for name, count in runs)
+
+
+def _storage(graph: GraphFacts) -> Table:
+    table = _table("tensors", "type", "count", "bytes in the file", "quantized by")
+    groups: dict[tuple[str, str], list[TensorFacts]] = {}
+    for tensor in graph.tensors:
+        groups.setdefault((tensor.role, tensor.type), []).append(tensor)
+    for (role, type_), group in sorted(groups.items()):
+        kinds = Counter(_granularity(tensor) for tensor in group)
+        by = ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items()) if kind)
+        total = sum(tensor.size for tensor in group)
+        table.add_row(role, type_, str(len(group)), f"{total:,}" if total else "", by)
+    return table
+
+
+def _granularity(tensor: TensorFacts) -> str:
+    return "" if not tensor.scales else "tensor" if len(tensor.scales) == 1 else "channel"
+
+
+def _nodes(graph: GraphFacts) -> Table:
+    table = _table("node", "operator", "inputs", "outputs", "kernel", "why")
+    for node in graph.nodes:
+        kernel = "known while running" if node.late else node.kernel or "[red]none[/red]"
+        taken, given = (" ".join(map(str, part)) for part in (node.inputs, node.outputs))
+        table.add_row(str(node.index), escape(node.operator), taken, given, kernel, escape(node.why))
+    return table
+
+
+def _tensors(graph: GraphFacts) -> Table:
+    table = _table("tensor", "name", "role", "type", "shape", "quantization")
+    for tensor in graph.tensors:
+        shape = shape_text(tensor.shape, tensor.shape_signature)
+        row = (tensor.role, tensor.type, shape, quantization_text(tensor))
+        table.add_row(str(tensor.index), escape(tensor.name or ""), *row)
+    return table
+
+
+def quantization_text(tensor: TensorFacts) -> str:
+    """`0.0235 * (q - -128)` of a tensor, how many scales of which axis where there are more."""
+    if not tensor.scales:
+        return ""
+    if len(tensor.scales) == 1:
+        return f"{tensor.scales[0]:.9g} * (q - {tensor.zero_points[0] if tensor.zero_points else 0})"
+    return f"{len(tensor.scales)} scales along axis {tensor.axis}, {min(tensor.scales):.3g} to {max(tensor.scales):.3g}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in ("count", "MACs", "bytes in the file") else "left")
+    return table
