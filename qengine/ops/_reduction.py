@@ -1,0 +1,112 @@
+"""What the reductions share: the axes, the shape of the output, and that they may come only while running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..delegate import FLOATS, takes_activation
+from ..errors import ModelError, Unsupported
+from ..kernels.arrays import AnyArray
+from ..model import Shape, TensorType
+from ..op import DYNAMIC, Dynamic, Graphs, LikeInput, Op, Rule, Spec, Specs, Step
+from ..scales import scale_of, zero_point_of
+from ..shapes import axis_of, known, volume
+
+T = TensorType
+QUANTIZED = (T.INT8, T.UINT8, T.INT16)
+Kernel = Callable[[AnyArray, Sequence[int]], AnyArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction(Op):
+    """Base of x (any shape), axes (int32) -> x without those axes, or with length 1 in them.
+
+    Axes may be negative and may repeat; of a scalar they are ignored.
+    """
+
+    rule: ClassVar[Rule] = LikeInput()
+
+    keep_dims: bool = False
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
+        x, axes, output = specs.input(0), specs.input(1), specs.output()
+        if axes.type is not T.INT32:
+            raise ModelError(f"expected INT32, got {axes.type.name}", "inputs[1]")
+        if output.type is not x.type:
+            raise ModelError(f"expected {x.type.name} as of the input, got {output.type.name}", "outputs[0]")
+        if x.type is T.INT16 and x.quantization is not None and x.quantization.is_affine:
+            for spec, where in ((x, "inputs[0]"), (output, "outputs[0]")):
+                if zero_point_of(spec, where) != 0:
+                    raise ModelError(f"expected zero point 0 with INT16, got {spec.zero_point}", where)
+        if axes.value is None:
+            return DYNAMIC
+        return [self._shape(known(x), resolved(axes.value, len(known(x))))]
+
+    def _shape(self, shape: Shape, axes: Sequence[int]) -> Shape:
+        if self.keep_dims:
+            return tuple(1 if axis in axes else length for axis, length in enumerate(shape))
+        return tuple(length for axis, length in enumerate(shape) if axis not in axes)
+
+    def check_type(self, specs: Specs, *types: TensorType) -> None:
+        found = specs.input(0).type
+        if found not in types:
+            raise Unsupported(f"expected one of {', '.join(t.name for t in types)}, got {found.name}", "inputs[0]")
+
+    def taken(self, specs: Specs) -> bool:
+        """What XNNPACK asks of a reduction: floats or 8 bits quantized as a whole, up to 6 constant axes."""
+        x, axes, output = specs.input(0), specs.input(1), specs.output()
+        return (
+            takes_activation(x, *FLOATS, T.INT8, T.UINT8)
+            and takes_activation(output, *FLOATS, T.INT8, T.UINT8)
+            and axes.value is not None
+            and axes.value.ndim <= 1
+            and 1 <= axes.value.size <= 6
+            and len(known(x)) >= 1
+        )
+
+    def steps(self, specs: Specs, kernel: Kernel, why: str = "") -> Step:
+        """The Step of a kernel that keeps the reduced axes and gives numbers that fit the output's type."""
+        x, axes = specs.input(0), specs.input(1)
+        constant = None if axes.value is None else resolved(axes.value, len(known(x)))
+        dtype = x.type.dtype
+
+        def run(x: AnyArray, axes: AnyArray) -> AnyArray:
+            found = resolved(axes, x.ndim) if constant is None else constant
+            return kernel(x, found).astype(dtype, copy=False).reshape(self._shape(x.shape, found))
+
+        return Step(run, f"{self.name.lower()}_{x.type.name.lower()}", why, volume(known(x)))
+
+    def version(self, specs: Specs) -> int:
+        return {T.INT8: 2, T.INT16: 3}.get(specs.input(0).type, 1)
+
+
+def resolved(axes: AnyArray, rank: int) -> tuple[int, ...]:
+    """The axes as numbers from 0, each once, in rising order."""
+    if rank == 0:
+        return ()
+    return tuple(sorted({axis_of(int(axis), rank, "inputs[1]") for axis in axes.ravel()}))
+
+
+def limits_of(spec: Spec) -> tuple[int, int]:
+    """The smallest and the largest number of an integer type."""
+    limits = np.iinfo(spec.type.dtype)
+    return int(limits.min), int(limits.max)
+
+
+def check_same_quantization(specs: Specs) -> None:
+    """Reductions that pass numbers on as they are need the output to mean the same by them."""
+    x, output = specs.input(0), specs.output()
+    if x.type not in QUANTIZED:
+        return
+    found = [
+        (float(scale_of(spec, "outputs[0]")), zero_point_of(spec, "outputs[0]"))
+        if spec.quantization is not None and spec.quantization.is_affine
+        else (0.0, 0)
+        for spec in (x, output)
+    ]
+    if found[0] != found[1]:
+        raise ModelError(f"expected scale and zero point {found[0]} of the input, got {found[1]}", "outputs[0]")

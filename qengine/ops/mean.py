@@ -1,0 +1,93 @@
+"""MEAN."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..kernels.arrays import AnyArray
+from ..kernels.profile import Profile
+from ..kernels.reference.reduction import (
+    count_of,
+    mean_float32,
+    mean_integer,
+    mean_of_image,
+    mean_rule,
+    rescaled,
+    sum_in_float32_even,
+)
+from ..kernels.requantize import ChannelSplit
+from ..op import Free, Graphs, Rule, Specs, Step
+from ..scales import scale_of, zero_point_of
+from ._reduction import Kernel, Reduction, T, limits_of
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Reduction):
+    """x, axes -> means. Of nothing: NaN, in integers 0."""
+
+    code: ClassVar[int] = 40
+    rule: ClassVar[Rule] = Free()
+
+    def delegated(self, specs: Specs) -> bool:
+        return self.taken(specs)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
+        kind = specs.input(0).type
+        if kind is T.FLOAT32:
+            return self.steps(specs, mean_float32)
+        if kind in (T.INT32, T.INT64):
+            return self.steps(specs, mean_integer)
+        if profile is Profile.XNNPACK:
+            return self.steps(specs, _float32_kernel(specs), "Float32 rounding")
+        return self.steps(specs, self._integer_kernel(specs, vectorized=profile is Profile.OPTIMIZED))
+
+    def _integer_kernel(self, specs: Specs, *, vectorized: bool) -> Kernel:
+        """vectorized: whether an image's mean over h and w has the kernel of its own."""
+        x, output = specs.input(0), specs.output()
+        scale = float(scale_of(x, "inputs[0]")) / float(scale_of(output, "outputs[0]"))
+        points = zero_point_of(x, "inputs[0]"), zero_point_of(output, "outputs[0]")
+        limits, of_image = limits_of(output), _image_kernel(specs)
+        vectorized = vectorized and self.keep_dims and x.type is not T.INT16
+
+        def kernel(x: AnyArray, axes: Sequence[int]) -> AnyArray:
+            if x.size == 0:
+                return np.zeros([1 if axis in axes else n for axis, n in enumerate(x.shape)], x.dtype)
+            if vectorized and x.ndim == 4 and tuple(axes) == (1, 2):
+                return of_image(x, axes)
+            return rescaled(x, axes, points, mean_rule(scale, count_of(x, axes)), limits)
+
+        return kernel
+
+
+def _image_kernel(specs: Specs) -> Kernel:
+    """(n h w c) over h and w: zero points as one bias, the scale in float32 by float32."""
+    x, output = specs.input(0), specs.output()
+    s_in, s_out = scale_of(x, "inputs[0]"), scale_of(output, "outputs[0]")
+    offset = np.float32(zero_point_of(x, "inputs[0]")) * s_in / s_out
+    half = np.float32(0.5) if offset > 0 else np.float32(-0.5)
+    bias = zero_point_of(output, "outputs[0]") - int(offset + half)
+    limits = limits_of(output)
+
+    def kernel(x: AnyArray, axes: Sequence[int]) -> AnyArray:
+        scale = s_in / (np.float32(count_of(x, axes)) * s_out)
+        return mean_of_image(x, axes, ChannelSplit.from_real(np.asarray(scale), block=16), bias, limits)
+
+    return kernel
+
+
+def _float32_kernel(specs: Specs) -> Kernel:
+    x, output = specs.input(0), specs.output()
+    ratio = scale_of(x, "inputs[0]") / scale_of(output, "outputs[0]")
+    points = zero_point_of(x, "inputs[0]"), zero_point_of(output, "outputs[0]")
+    run = partial(sum_in_float32_even, points=points, limits=limits_of(output))
+
+    def kernel(x: AnyArray, axes: Sequence[int]) -> AnyArray:
+        return run(x, axes, scale=ratio * (np.float32(1) / np.float32(count_of(x, axes))))
+
+    return kernel

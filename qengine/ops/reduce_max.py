@@ -1,0 +1,29 @@
+"""REDUCE_MAX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..kernels.profile import Profile
+from ..op import Graphs, Specs, Step
+from ._extremes import extreme_kernel
+from ._reduction import QUANTIZED, Reduction, T, check_same_quantization
+
+
+@dataclass(frozen=True, eq=False)
+class ReduceMax(Reduction):
+    """x, axes -> the largest. Integers are compared as they are: no scale is applied."""
+
+    code: ClassVar[int] = 82
+
+    def delegated(self, specs: Specs) -> bool:
+        return self.taken(specs)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
+        if profile is not Profile.XNNPACK:
+            check_same_quantization(specs)
+        return self.steps(specs, extreme_kernel(specs.input(0).type, profile, np.fmax))
