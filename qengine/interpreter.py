@@ -19,7 +19,7 @@ from .kernels.profile import Profile
 from .model import Model, Quantization, Signature, Tensor, TensorType
 from .op import Array
 from .program import Program, Runtime
-from .tflite import load
+from .tflite import check_model, load
 
 Details = dict[str, Any]
 
@@ -434,6 +434,7 @@ def _open(path: str | os.PathLike[str] | None, content: bytes | None, model: Mod
         if not path and not content:
             raise ValueError("`model_path` or `model_content` must be specified.")
         model = load(path if path else content or b"")
+    check_model(model)
     return model
 
 

@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"kernels"},),
     ({"errors"}, {"value"}, {"options"}, {"arena"}, {"digits", "data"}),
     ({"model", "op", "packing"}, {"affine"}),
-    ({"shapes", "scales", "delegate"},),
+    ({"shapes", "scales", "delegate"}, {"native"}),
     ({"ops"},),
     ({"program"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}),
