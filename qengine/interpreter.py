@@ -7,7 +7,6 @@ error messages don't accumulate; where the runtime corrupts memory or aborts, th
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -90,7 +89,9 @@ class Interpreter:
         self._runtime = Runtime(self._model, self._profile, keep_all=self._keep_all)
         self._shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._programs: dict[int, Program] = {}
-        self._views: weakref.WeakSet[_View] = weakref.WeakSet()
+        self._views = _Views()
+        self._run: Callable[[], None] | None = None
+        self._arrays: dict[int, Array] = {}
 
     # --- running
 
@@ -101,12 +102,15 @@ class Interpreter:
 
     def invoke(self) -> None:
         """Runs the model. RuntimeError before allocate_tensors, or where a value makes an operator impossible."""
-        self._ensure_safe()
-        self._invoke(0)
+        if self._views.alive:
+            raise RuntimeError(_LIVE_VIEW)
+        if self._run is None:
+            raise RuntimeError("Invoke called on model that is not ready.")
+        self._run()
 
     def _allocate(self, graph: int) -> Program:
         program = self._programs.get(graph) or Program(self._runtime, graph)
-        self._programs.pop(graph, None)
+        self._forget(graph)
         tensors = self._model.graphs[graph].tensors
         inputs = self._model.graphs[graph].inputs
         shapes = [self._shapes.get((graph, i), tensors[i].shape or ()) for i in inputs if 0 <= i < len(tensors)]
@@ -117,13 +121,15 @@ class Interpreter:
         except ModelError as error:
             raise RuntimeError(str(error)) from error
         self._programs[graph] = program
+        if graph == 0:
+            self._run, self._arrays = program.run, program.fixed_arrays()
         return program
 
-    def _invoke(self, graph: int) -> None:
-        program = self._programs.get(graph)
-        if program is None:
-            raise RuntimeError("Invoke called on model that is not ready.")
-        program.run()
+    def _forget(self, graph: int) -> None:
+        """Takes back that a graph is ready to run."""
+        self._programs.pop(graph, None)
+        if graph == 0:
+            self._run, self._arrays = None, {}
 
     def reset_all_variables(self) -> None:
         """Variable tensors back to their start: zero, in int8 their zero point."""
@@ -131,13 +137,22 @@ class Interpreter:
             program.reset_variables()
 
     def _ensure_safe(self) -> None:
-        if len(self._views):
+        if self._views.alive:
             raise RuntimeError(_LIVE_VIEW)
 
     # --- tensors in and out
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
         """Copies `value` in. ValueError unless its type and shape are the tensor's; nothing is converted."""
+        target = self._arrays.get(tensor_index)
+        if (
+            target is not None
+            and type(value) is np.ndarray
+            and value.dtype == target.dtype
+            and value.shape == target.shape
+        ):
+            target[...] = value
+            return
         self._set(0, tensor_index, value)
 
     def _set(self, graph: int, tensor_index: int, value: Any) -> None:
@@ -177,6 +192,8 @@ class Interpreter:
 
     def get_tensor(self, tensor_index: int, subgraph_index: int = 0) -> Array:
         """A copy of a tensor's values. ValueError before allocate_tensors, and for intermediates that aren't kept."""
+        if subgraph_index == 0 and tensor_index in self._arrays:
+            return self._arrays[tensor_index].copy()
         return np.array(self._value(tensor_index, subgraph_index))
 
     def tensor(self, tensor_index: int) -> Callable[[], Array]:
@@ -190,9 +207,7 @@ class Interpreter:
             value = self._value(tensor_index, 0)
             if value.dtype.hasobject:
                 return value
-            holder = _View(value)
-            self._views.add(holder)
-            return np.asarray(holder)
+            return np.asarray(_View(value, self._views))
 
         return view
 
@@ -232,7 +247,7 @@ class Interpreter:
         if graph in self._programs and self._shape(graph, index) == shape:
             return
         self._shapes[graph, index] = shape
-        self._programs.pop(graph, None)
+        self._forget(graph)
 
     # --- details
 
@@ -390,11 +405,10 @@ class SignatureRunner:
             if name not in self._inputs:
                 raise ValueError(f"Invalid Input name ({name}) for SignatureDef")
             it._resize(graph, self._inputs[name], value.shape)
-        if graph not in it._programs:
-            it._allocate(graph)
+        program = it._programs.get(graph) or it._allocate(graph)
         for name, value in kwargs.items():
             it._set(graph, self._inputs[name], value)
-        it._invoke(graph)
+        program.run()
         return {name: it.get_tensor(index, graph) for name, index in self._outputs.items()}
 
     def get_input_details(self) -> dict[str, Details]:
@@ -406,12 +420,22 @@ class SignatureRunner:
         return {name: self._interpreter._get_tensor_details(i, self._graph) for name, i in self._outputs.items()}
 
 
+class _Views:
+    """How many views of an interpreter's memory are alive."""
+
+    alive = 0
+
+
 class _View:
     """Lends an array's memory to NumPy: arrays made from it, and their slices, keep it alive, so it can be counted."""
 
-    def __init__(self, array: Array) -> None:
-        self._array = array
+    def __init__(self, array: Array, views: _Views) -> None:
+        self._array, self._views = array, views
         self.__array_interface__ = array.__array_interface__
+        views.alive += 1
+
+    def __del__(self) -> None:
+        self._views.alive -= 1
 
 
 def _choose_profile(resolver: object, profile: str | Profile | None) -> Profile:

@@ -14,9 +14,21 @@ from .errors import ModelError, Unsupported
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
-from .model import External, Graph, Model, Node, Shape, Tensor
+from .model import External, Graph, Model, Node, Shape, Tensor, TensorType
 from .native import Assembly, Part, roomy
 from .op import Array, Dynamic, Graphs, Op, Spec, Specs, Step
+
+_PLAIN = {
+    TensorType.FLOAT32,
+    TensorType.FLOAT16,
+    TensorType.FLOAT64,
+    TensorType.INT8,
+    TensorType.UINT8,
+    TensorType.INT16,
+    TensorType.INT32,
+    TensorType.INT64,
+    TensorType.BOOL,
+}
 
 MEMORY_LIMIT = 2 << 30
 """Bytes that tensors without data may take together, unless QENGINE_MEMORY says otherwise."""
@@ -270,10 +282,26 @@ class Program:
             prepared.frees = tuple(touched)
             seen |= touched
 
+    def fixed_arrays(self) -> dict[int, Array]:
+        """Inputs and outputs of known shape, by tensor: arrays that stay while the program does. No strings, no types
+        that NumPy lacks, no constants."""
+        arrays = {}
+        for i in (*self.graph.inputs, *self.graph.outputs):
+            value, type_ = self.values[i], self.specs[i].type
+            if value is not None and value.flags.writeable and type_ in _PLAIN and self.specs[i].shape is not None:
+                arrays[i] = value
+        return arrays
+
     # --- running
 
-    def run(self) -> None:
+    @property
+    def run(self) -> Callable[[], None]:
         """Runs all nodes in order on the values that are there. RuntimeError where a value makes a node impossible."""
+        if len(self._actions) == 1 and not isinstance(self._actions[0], partial):
+            return self._actions[0]
+        return self._run
+
+    def _run(self) -> None:
         with np.errstate(all="ignore"):
             for action in self._actions:
                 action()
