@@ -361,7 +361,7 @@ class Interpreter:
     def _get_full_signature_list(self) -> dict[str, dict[str, dict[str, int]]]:
         return {
             key: {"inputs": dict(sorted(signature.inputs)), "outputs": dict(sorted(signature.outputs))}
-            for key, signature in sorted(self._signatures().items())
+            for key, signature in self._signatures().items()
         }
 
     def get_signature_runner(self, signature_key: str | None = None) -> SignatureRunner:
