@@ -16,11 +16,15 @@ from .ranges import integer_limits
 
 
 class Grid(NamedTuple):
-    """The numbers that a range allows, float32 each, of one shape: low, low + scale, ..., high; 0 is among them."""
+    """The numbers that a range allows, float32 each, of one shape: low, low + scale, ..., high; 0 is among them.
+
+    inverse: 1 / scale, but rounded from the range itself.
+    """
 
     low: Float32Array
     high: Float32Array
     scale: Float32Array
+    inverse: Float32Array
 
 
 def nudge(low: npt.ArrayLike, high: npt.ArrayLike, bits: int = 8, narrow_range: bool = False) -> Grid:
@@ -31,18 +35,20 @@ def nudge(low: npt.ArrayLike, high: npt.ArrayLike, bits: int = 8, narrow_range: 
     low = (qmin - zero_point) * scale; high = (qmax - zero_point) * scale.
     low and high are numbers or (c,). A range without 0 is moved until it begins or ends there; [0, 0] has scale 0.
     Shifting all numbers by 2**(bits - 1) makes no difference: the grids of signed and unsigned types are the same.
-    ValueError unless low < high or both are 0, and the scale is a finite float32.
+    ValueError unless low < high or both are 0, and the scale is a normal float32.
     """
     qmin, qmax = (np.float32(limit) for limit in integer_limits(bits, False, narrow_range))
     lows, highs = np.asarray(low, np.float32), np.asarray(high, np.float32)
     nothing = (lows == 0) & (highs == 0)
     with np.errstate(over="ignore", invalid="ignore"):
         scale = (highs - lows) / (qmax - qmin)
-    if not (np.isfinite(scale) & ((scale > 0) | nothing)).all():
-        raise ValueError(f"expected low < high, or 0 for both, with a scale in float32, got {lows} and {highs}")
+    if not (np.isfinite(scale) & ((scale >= np.finfo(np.float32).tiny) | nothing)).all():
+        raise ValueError(f"expected low < high, or 0 for both, with a normal float32 as scale, got {lows} and {highs}")
     exact = qmin - lows / np.where(nothing, np.float32(1), scale)
     zero_point = np.clip(round_half_away(exact), qmin, qmax)
-    return Grid(*(np.asarray(part) for part in ((qmin - zero_point) * scale, (qmax - zero_point) * scale, scale)))
+    inverse = (qmax - qmin) / np.where(nothing, np.float32(1), highs - lows)
+    grid = ((qmin - zero_point) * scale, (qmax - zero_point) * scale, scale, inverse)
+    return Grid(*(np.asarray(part) for part in grid))
 
 
 def fake_quant(
@@ -55,9 +61,10 @@ def fake_quant(
 ) -> Float32Array:
     """x (...) moved to the nearest number of the grid `nudge(low, high, bits, narrow_range)`: float32 (...).
 
-    y = floor((clamp(x) - low) / scale - zero_point + 1/2) * scale on the nudged low: ties go up. In float32.
+    y = floor((clamp(x) - low) / scale - zero_point + 1/2) * scale with the grid's low and high: ties go up. In float32;
+    with an axis the division is a product with the grid's inverse, as in TensorFlow, which matters from 12 bits on.
     With axis None low and high are numbers, else (c,) with c = x.shape[axis]. The range [0, 0] gives 0.
-    Symmetric quantization is low = -high with narrow_range.
+    Symmetric quantization is low = -high with narrow_range. NaN stays NaN.
 
     >>> fake_quant([-3.0, -0.2, 0.3, 0.75, 9.0], -1.0, 2.0, bits=2).tolist()
     [-1.0, 0.0, 0.0, 1.0, 2.0]
@@ -65,11 +72,12 @@ def fake_quant(
     numbers = np.asarray(x, np.float32)
     grid = _along(nudge(low, high, bits, narrow_range), numbers.shape, axis)
     one_half = np.float32(0.5)
-    with np.errstate(divide="ignore", invalid="ignore"):  # scale 0
-        inverse = np.float32(1) / grid.scale
-        zero_point = np.floor(-grid.low * inverse + one_half)
-        steps = np.floor((np.clip(numbers, grid.low, grid.high) - grid.low) * inverse - zero_point + one_half)
-        return np.where(grid.scale == 0, np.float32(0), steps * grid.scale)
+    above_low = np.clip(numbers, grid.low, grid.high) - grid.low
+    zero_point = np.floor(-grid.low * grid.inverse + one_half)
+    with np.errstate(invalid="ignore"):  # 0 / 0 on the grid of nothing but 0
+        steps = above_low / grid.scale if axis is None else above_low * grid.inverse
+        y = np.floor(steps - zero_point + one_half) * grid.scale
+    return np.where(grid.scale == 0, np.float32(0), y)
 
 
 def fake_quant_gradient(
