@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}),
     ({"ptq"}, {"train"}, {"compare"}),
     ({"demo"},),
-    ({"cli"}, {"report"}),
+    ({"cli", "__main__"}, {"report"}),
 )
 BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
 HEAVY = {"numba", "llvmlite", "tflite", "flatbuffers", "click", "rich", "ai_edge_litert"}

@@ -14,6 +14,7 @@ from qengine.build import Builder, Operand
 from qengine.model import Model, Tensor, TensorType
 
 Array = NDArray[Any]
+EVERYWHERE = ("xnnpack", "optimized", "reference")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Case:
 
     inputs: the arrays of one call; None: random ones over the whole range of each input's type, normal numbers for
     floats. within: how far a float output may be, as part of its largest magnitude (sums are added in another order);
-    integers, flags and strings are always equal. except_in: profiles in which the runtime refuses the model.
+    integers, flags and strings are always equal. refused: the profiles in which the runtime refuses the model, and so
+    must qengine, at the same call and with the same kind of error.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Case:
     inputs: Callable[[np.random.Generator], Sequence[Array]] | None = None
     within: float = 1e-5
     calls: int = 2
-    except_in: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     def model(self) -> Model:
         b = Builder(self.name)

@@ -1,0 +1,5 @@
+"""`python -m qengine`: the command line."""
+
+from .cli import main
+
+main()
