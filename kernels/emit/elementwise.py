@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from . import rounding
-from .language import F32, I8, I16, I32, I64, Function, Value
-from .pieces import Finish, dot_pairs, store, unpack, widen
-from .plan import Compiled, Eight, Family, Plan, result, source
+from .language import F32, I8, I16, I32, Function, Value
+from .pieces import Narrowing, dot_pairs, store, unpack, widen
+from .plan import Compiled, Eight, Family, Finish, Plan, float_bits, result, source
 from .target import Target
 
 
@@ -32,18 +33,17 @@ def each_block(f: Function, size: Value, pointers: dict[str, Value], body: Calla
         store(left["out"], body(left), rest)
 
 
-def _rows_of(f: Function, slots: list[Value], scalar: str, operation: Callable[[Value, Value], Value]) -> None:
+def _each_row(f: Function, row: Any, scalar: str, operation: Callable[[Value, Value], Value]) -> None:
     """The loop over rows that ADD and MUL share: `scalar` is `scalar` where b is one byte a row."""
-    a, b, out, size, rows, a_pitch, b_pitch, out_pitch = slots
     block = I8.x(4 * f.target.lanes)
-    with f.loop(rows, a=a, b=b, out=out) as row:
+    with f.loop(row.rows, a=row.a, b=row.b, out=row.out) as line:
         if scalar == "scalar":
-            second = row.b.load(I8).splat(block.lanes)
-            each_block(f, size, {"a": row.a, "out": row.out}, lambda at: operation(at["a"].load(block), second))
+            second = line.b.load(I8).splat(block.lanes)
+            each_block(f, row.size, {"a": line.a, "out": line.out}, lambda at: operation(at["a"].load(block), second))
         else:
-            moving = {"a": row.a, "b": row.b, "out": row.out}
-            each_block(f, size, moving, lambda at: operation(at["a"].load(block), at["b"].load(block)))
-        row.a, row.b, row.out = row.a + a_pitch, row.b + b_pitch, row.out + out_pitch
+            moving = {"a": line.a, "b": line.b, "out": line.out}
+            each_block(f, row.size, moving, lambda at: operation(at["a"].load(block), at["b"].load(block)))
+        line.a, line.b, line.out = line.a + row.a_pitch, line.b + row.b_pitch, line.out + row.out_pitch
 
 
 _ROW_SLOTS = "*a *b *out size rows a_pitch b_pitch out_pitch"
@@ -51,10 +51,9 @@ _ROW_SLOTS = "*a *b *out size rows a_pitch b_pitch out_pitch"
 
 def _write_add(f: Function, ending: str, scalar: str) -> None:
     """XNNPACK's: (start + a * ma + b * mb) >> shift, each multiplier being 128 * high + low in a pair of int16."""
-    *slots, start, shift, low, high, finish = f.arguments(ADD.slots)
-    lanes = f.target.lanes
-    finishing = Finish(f, finish, ending == "plain")
-    start, shift, low, high = (x.truncate(I32).splat(lanes) for x in (start, shift, low, high))
+    row, lanes = f.arguments(ADD.slots), f.target.lanes
+    narrowing = Narrowing(f, row.finish, ending)
+    start, shift, low, high = (x.truncate(I32).splat(lanes) for x in (row.start, row.shift, row.low, row.high))
     words, sums = I16.x(2 * lanes), I32.x(lanes)
 
     def add(a: Value, b: Value) -> Value:
@@ -67,9 +66,9 @@ def _write_add(f: Function, ending: str, scalar: str) -> None:
                 sum_ = dot_pairs(start, ab.bits(sums), low)
                 sum_ = dot_pairs(sum_, (ab.bits(words) << 7).bits(sums), high)
                 quarters.append(sum_ >> shift)
-        return finishing.narrow(quarters)
+        return narrowing.narrow(quarters)
 
-    _rows_of(f, slots, scalar, add)
+    _each_row(f, row, scalar, add)
 
 
 ADD = Family("add", f"{_ROW_SLOTS} start shift low high finish", _write_add)
@@ -77,17 +76,16 @@ ADD = Family("add", f"{_ROW_SLOTS} start shift low high finish", _write_add)
 
 def _write_mul(f: Function, rule: str, ending: str, scalar: str) -> None:
     """The product of both less their zero points, requantized with one scale (float32 bits)."""
-    *slots, a_zero, b_zero, scale, finish = f.arguments(MUL.slots)
-    lanes = f.target.lanes
-    finishing = Finish(f, finish, ending == "plain")
-    a_zero, b_zero = (x.truncate(I32).splat(lanes) for x in (a_zero, b_zero))
-    numbers = [scale.truncate(I32).bits(F32).splat(lanes)]
+    row, lanes = f.arguments(MUL.slots), f.target.lanes
+    narrowing = Narrowing(f, row.finish, ending)
+    a_zero, b_zero = (x.truncate(I32).splat(lanes) for x in (row.a_zero, row.b_zero))
+    numbers = [row.scale.truncate(I32).bits(F32).splat(lanes)]
 
     def multiply(a: Value, b: Value) -> Value:
         products = [(x - a_zero) * (y - b_zero) for x, y in zip(widen(a), widen(b), strict=True)]
-        return finishing.narrow([rounding.apply(f, rule, product, numbers) for product in products])
+        return narrowing.narrow([rounding.apply(f, rule, product, numbers) for product in products])
 
-    _rows_of(f, slots, scalar, multiply)
+    _each_row(f, row, scalar, multiply)
 
 
 MUL = Family("mul", f"{_ROW_SLOTS} a_zero b_zero scale finish", _write_mul)
@@ -95,9 +93,9 @@ MUL = Family("mul", f"{_ROW_SLOTS} a_zero b_zero scale finish", _write_mul)
 
 def _write_flip(f: Function) -> None:
     """XOR with 0x80: int8 to how it is stored, and back."""
-    a, out, size = f.arguments(FLIP.slots)
+    row = f.arguments(FLIP.slots)
     block = I8.x(4 * f.target.lanes)
-    each_block(f, size, {"a": a, "out": out}, lambda at: at["a"].load(block) ^ -128)
+    each_block(f, row.size, {"a": row.a, "out": row.out}, lambda at: at["a"].load(block) ^ -128)
 
 
 FLIP = Family("flip", "*a *out size", _write_flip)
@@ -112,7 +110,11 @@ def plan_flip(target: Target, size: int) -> Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`rows` rows of `size` bytes: offsets of the first, bytes from row to row; `scalar`: b is one byte a row."""
+    """`rows` rows of `size` bytes: offsets of the first, bytes from row to row.
+
+    scalar   b is one byte a row
+    swapped  a is the second operand, b the first
+    """
 
     a: int
     b: int
@@ -125,8 +127,8 @@ class Run:
     swapped: bool
 
 
-def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, ...], list[Run]]:
-    """The broadcast shape of two shapes, and runs that cover it. `swapped` says that a and b have changed places.
+def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> list[Run]:
+    """Runs that cover the broadcast of two shapes.
 
     ValueError where the shapes don't broadcast.
     """
@@ -155,7 +157,7 @@ def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> tuple[tuple[int, ...],
         first, second = ((b_at, b_pitch), (a_at, a_pitch)) if swapped else ((a_at, a_pitch), (b_at, b_pitch))
         scalar = not (a_moves and b_moves)
         runs.append(Run(first[0], second[0], out_at, size, rows, first[1], second[1], scalar, swapped))
-    return shape, runs
+    return runs
 
 
 def _positions(steps: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
@@ -171,14 +173,24 @@ def _positions(steps: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int
 def _plan_binary(
     plan: Plan, family: Family, words: Sequence[str], runs: list[Run], numbers: dict[str, int], swapped: dict[str, int]
 ) -> None:
+    """Rows for all runs; `swapped` are the numbers where a and b have changed places."""
     for run in runs:
-        inputs = (source(1), source(0)) if run.swapped else (source(0), source(1))
+        a, b = (source(1), source(0)) if run.swapped else (source(0), source(1))
         plan.row(
-            family, *words, "scalar" if run.scalar else "vector",
-            a=inputs[0] + run.a, b=inputs[1] + run.b, out=result() + run.out, size=run.size, rows=run.rows,
-            a_pitch=run.a_pitch, b_pitch=run.b_pitch, out_pitch=run.size,
-            **(swapped if run.swapped else numbers), work=run.rows * (run.size // 64 + 1) * 30,
-        )  # fmt: skip
+            family,
+            *words,
+            "scalar" if run.scalar else "vector",
+            a=a + run.a,
+            b=b + run.b,
+            out=result() + run.out,
+            size=run.size,
+            rows=run.rows,
+            a_pitch=run.a_pitch,
+            b_pitch=run.b_pitch,
+            out_pitch=run.size,
+            work=run.rows * (run.size // 64 + 1) * 30,
+            **(swapped if run.swapped else numbers),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +203,7 @@ class AddNumbers:
 
     @staticmethod
     def of(a_scale: float, b_scale: float, out_scale: float, subtract: bool = False) -> AddNumbers:
-        """Multipliers with 20 or 21 bits for the larger; half to even. The ratio must be in [2**-10, 2**8)."""
+        """Multipliers with 20 or 21 bits for the larger, half to even. ValueError beyond a ratio of [2**-10, 2**8)."""
         ratios = [np.float32(a_scale) / np.float32(out_scale), np.float32(b_scale) / np.float32(out_scale)]
         exponent = math.frexp(float(max(ratios)))[1] - 1
         if not -10 <= exponent < 8:
@@ -199,6 +211,11 @@ class AddNumbers:
         shift = 20 - exponent
         a, b = (int(np.rint(np.ldexp(float(ratio), shift))) for ratio in ratios)
         return AddNumbers(a, -b if subtract else b, shift)
+
+
+def _pair(a: int, b: int) -> int:
+    """Two int16 as one int32."""
+    return (a & 0xFFFF) | (b & 0xFFFF) << 16
 
 
 def plan_add(
@@ -213,26 +230,21 @@ def plan_add(
     high: int,
 ) -> Compiled:
     """a + b, or a - b where the second multiplier is negative, in XNNPACK's fixed point; any broadcast."""
-    plan = Plan(target)
-    finish = (output.stored_zero, low + output.offset, high + output.offset)
-    multipliers = numbers.a_multiplier, numbers.b_multiplier
-    start = (1 << (numbers.shift - 1)) - multipliers[0] * a.stored_zero - multipliers[1] * b.stored_zero
+    plan, finish = Plan(target), Finish.of(output, low, high)
+    first, second = numbers.a_multiplier, numbers.b_multiplier
+    start = (1 << (numbers.shift - 1)) - first * a.stored_zero - second * b.stored_zero
 
     def arguments(first: int, second: int) -> dict[str, int]:
-        def pair(x: int, y: int) -> int:
-            return (x & 0xFFFF) | (y & 0xFFFF) << 16
-
         return {
             "start": start,
             "shift": numbers.shift,
-            "low": pair(first & 127, second & 127),
-            "high": pair(first >> 7, second >> 7),
-            "finish": Finish.argument(*finish),
+            "low": _pair(first & 127, second & 127),
+            "high": _pair(first >> 7, second >> 7),
+            "finish": finish.argument,
         }
 
-    _, runs = broadcast_runs(a_shape, b_shape)
-    ending = "plain" if finish == (0, 0, 255) else "clamp"
-    _plan_binary(plan, ADD, [ending], runs, arguments(*multipliers), arguments(*multipliers[::-1]))
+    runs = broadcast_runs(a_shape, b_shape)
+    _plan_binary(plan, ADD, [finish.word], runs, arguments(first, second), arguments(second, first))
     return plan.done("sum in pairs of int16")
 
 
@@ -248,20 +260,17 @@ def plan_mul(
     high: int,
 ) -> Compiled:
     """a * b with XNNPACK's rounding; `scale` is the float32 a_scale * b_scale / out_scale; any broadcast."""
-    plan = Plan(target)
-    finish = (output.stored_zero, low + output.offset, high + output.offset)
-    rule = rounding.FloatRule(np.array([scale], np.float32))
-    zeros = a.stored_zero, b.stored_zero
+    plan, finish = Plan(target), Finish.of(output, low, high)
+    piece = rounding.FloatRule(np.array([scale], np.float32)).piece(np.array([255.0 * 255.0]))
 
-    def arguments(first: int, second: int) -> dict[str, int]:
-        bits = int(rule.scale.view(np.uint32)[0])
-        return {"a_zero": first, "b_zero": second, "scale": bits, "finish": Finish.argument(*finish)}
+    def arguments(first: Eight, second: Eight) -> dict[str, int]:
+        return {
+            "a_zero": first.stored_zero,
+            "b_zero": second.stored_zero,
+            "scale": float_bits(scale),
+            "finish": finish.argument,
+        }
 
-    _, runs = broadcast_runs(a_shape, b_shape)
-    ending = "plain" if finish == (0, 0, 255) else "clamp"
-    words = [rule.variant(np.array([255.0 * 255.0])), ending]
-    _plan_binary(plan, MUL, words, runs, arguments(*zeros), arguments(*zeros[::-1]))
+    runs = broadcast_runs(a_shape, b_shape)
+    _plan_binary(plan, MUL, [piece, finish.word], runs, arguments(a, b), arguments(b, a))
     return plan.done("product in int32")
-
-
-__all__ = ["ADD", "FLIP", "I64", "MUL", "AddNumbers", "plan_add", "plan_flip", "plan_mul"]

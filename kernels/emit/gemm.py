@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import rounding
-from .language import I32, I64, POINTER, Function, Value
-from .pieces import Finish, column, dot, store
-from .plan import NOWHERE, Eight, Family, Place, Plan
-from .rounding import Rule
+from .language import I32, I64, Function, Value
+from .layer import Matrix, split_outliers
+from .pieces import Narrowing, column, dot, store
+from .plan import NOWHERE, Family, Finish, Place, Plan
 from .target import Target
 
 TILES = {
@@ -36,11 +36,10 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
     """out[line][tile][row][column]: `ending` plain or clamp, `width` full or part, `weights` int8 or outliers."""
     lanes = f.target.lanes
     vector, size = I32.x(lanes), 4 * lanes
-    (a, lda, k4, pieces, piece_count, w, parameters, out, ldo, columns, finish, tiles, lines, a_line, out_line,
-     outliers, outlier_count) = f.arguments(GEMM.slots)  # fmt: skip
-    finishing = Finish(f, finish, ending == "plain")
-    row_steps = [f.constant(0, I64), lda, lda << 1, lda * 3]
-    group_step = lda << 2
+    row = f.arguments(GEMM.slots)
+    narrowing = Narrowing(f, row.finish, ending)
+    row_steps = [f.constant(0, I64), row.lda, row.lda << 1, row.lda * 3]
+    group_step = row.lda << 2
 
     def groups(start: Value) -> list[Value]:
         """One pointer per four rows."""
@@ -53,34 +52,34 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
         """The tile's next four k."""
         columns4 = [w.load(vector, size * j) for j in range(vectors)]
         result = []
-        for i, row in enumerate(accumulators):
+        for i, sums in enumerate(accumulators):
             pointer = pointers[i // 4] if i % 4 == 0 else pointers[i // 4] + row_steps[i % 4]
             x = pointer.load(I32).splat(lanes)
-            result.append([dot(sum_, x, c) for sum_, c in zip(row, columns4, strict=True)])
+            result.append([dot(sum_, x, c) for sum_, c in zip(sums, columns4, strict=True)])
         return result
 
-    with f.loop(lines, a=a, out=out) as line:
-        with f.loop(tiles, a=line.a, out=line.out) as tile:
-            bias = [parameters.load(vector, size * j) for j in range(vectors)]
-            with f.loop(piece_count, piece=pieces, w=w, sums=[bias] * rows) as each:
+    with f.loop(row.lines, a=row.a, out=row.out) as line:
+        with f.loop(row.tiles, a=line.a, out=line.out) as tile:
+            bias = [row.parameters.load(vector, size * j) for j in range(vectors)]
+            with f.loop(row.piece_count, piece=row.pieces, w=row.w, sums=[bias] * rows) as each:
                 start = tile.a + each.piece.load(I64, 0, 8)
-                with f.loop(k4, pointers=groups(start), w=each.w, sums=each.sums) as k:
+                with f.loop(row.k4, pointers=groups(start), w=each.w, sums=each.sums) as k:
                     k.sums = products(k.sums, k.pointers, k.w)
                     k.pointers, k.w = [pointer + 4 for pointer in k.pointers], k.w + size * vectors
                 each.sums, each.w, each.piece = k.sums, k.w, each.piece + 8
             sums = each.sums
             if weights == "outliers":
-                with f.loop(outlier_count, True, entry=outliers, sums=sums) as extra:
+                with f.loop(row.outlier_count, True, entry=row.outliers, sums=sums) as extra:
                     pointers = groups(tile.a + extra.entry.load(I64, 0, 8))
                     extra.sums = products(extra.sums, pointers, extra.entry + 64)
                     extra.entry = extra.entry + (64 + size * vectors)
                 sums = extra.sums
-            numbers = [rounding.load(f, rule, parameters, j, vectors, lanes) for j in range(vectors)]
+            numbers = [rounding.load(f, rule, row.parameters, j, vectors, lanes) for j in range(vectors)]
             for i in range(rows):
                 rounded = [rounding.apply(f, rule, sums[i][j], numbers[j]) for j in range(vectors)]
-                store(tile.out + ldo * i, finishing.narrow(rounded), columns if width == "part" else None)
-            tile.a, tile.out = tile.a + lda * rows, tile.out + ldo * rows
-        line.a, line.out = line.a + a_line, line.out + out_line
+                store(tile.out + row.ldo * i, narrowing.narrow(rounded), row.columns if width == "part" else None)
+            tile.a, tile.out = tile.a + row.lda * rows, tile.out + row.ldo * rows
+        line.a, line.out = line.a + row.a_line, line.out + row.out_line
 
 
 GEMM = Family(
@@ -100,6 +99,7 @@ class Panel:
     columns: int
     weights: Place
     parameters: Place
+    parameter_bytes: int
     outliers: Place
     outlier_count: int
 
@@ -113,10 +113,6 @@ class Packed:
     pieces: Place
     piece_count: int
     rule: str
-    parameter_bytes_per_vector: int
-
-    def parameter_bytes(self, panel: Panel) -> int:
-        return panel.vectors * self.parameter_bytes_per_vector
 
 
 def panel_widths(target: Target, columns: int) -> list[tuple[int, int]]:
@@ -137,60 +133,17 @@ def chosen_columns(first: int, vectors: int, lanes: int, columns: int) -> npt.ND
     return np.where(chosen < columns, chosen, -1)
 
 
-def split_outliers(weights: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int8], list[npt.NDArray[np.int8]]]:
-    """Integers in [-255, 255] as a sum of int8 arrays: the first, and the rest (at most two), each not all zero."""
-    first = np.clip(weights, -128, 127)
-    rest, parts = weights - first, []
-    while rest.any():
-        part = np.clip(rest, -128, 127)
-        parts.append(part.astype(np.int8))
-        rest = rest - part
-    return first.astype(np.int8), parts
-
-
-def accumulator_bound(
-    weights: npt.NDArray[np.int32], bias: npt.NDArray[np.int64], activation: Eight
-) -> npt.NDArray[np.float64]:
-    """No |accumulator| of column c is above bound[c]; 2**31 where it may wrap. weights (columns, ...)."""
-    reach = max(activation.stored_zero, 255 - activation.stored_zero)
-    total = np.abs(weights.reshape(len(weights), -1)).sum(1, dtype=np.int64) * reach + np.abs(bias)
-    return np.minimum(total, 2**31).astype(np.float64)
-
-
-def folded_bias(
-    weights: npt.NDArray[np.int32], bias: npt.NDArray[np.int64], activation: Eight
-) -> npt.NDArray[np.int32]:
-    """bias - zero point * sum(weights), so that kernels multiply stored bytes as they are; wraps as int32 does."""
-    sums = weights.reshape(len(weights), -1).sum(1, dtype=np.int64)
-    return (bias - activation.stored_zero * sums).astype(np.int32)
-
-
-def parameter_block(bias: npt.NDArray[np.int32], rule: Rule, chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """What a panel's epilogue reads: the bias section, then the rule's."""
-    own = np.where(chosen < 0, 0, bias[np.maximum(chosen, 0)]).astype(np.int32)
-    return np.concatenate([own, *rule.sections(chosen)])
-
-
-def pack(
-    plan: Plan,
-    weights: npt.NDArray[np.int32],
-    bias: npt.NDArray[np.int64],
-    piece_offsets: Sequence[int],
-    activation: Eight,
-    rule: Rule,
-    k4_step: int = 1,
-) -> Packed:
-    """Pack weights (columns, pieces, k) less their zero point; piece p begins `piece_offsets[p]` bytes into a row.
+def pack(plan: Plan, matrix: Matrix, piece_offsets: Sequence[int], k4_step: int = 1) -> Packed:
+    """Pack weights (columns, pieces, k); piece p begins `piece_offsets[p]` bytes into a row.
 
     k is filled up with zero weights to a multiple of 4 * k4_step.
     """
     lanes = plan.target.lanes
-    columns, pieces, k = weights.shape
+    columns, pieces, k = matrix.values.shape
     k4 = -(-k // (4 * k4_step)) * k4_step
     padded = np.zeros((columns + 1, pieces, 4 * k4), np.int32)  # the last is what column -1 finds
-    padded[:columns, :, :k] = weights
-    first, outliers = split_outliers(padded)
-    folded = folded_bias(weights, bias, activation)
+    padded[:columns, :, :k] = matrix.values
+    first, *outliers = split_outliers(padded)
     widths = panel_widths(plan.target, columns)
     choices = [chosen_columns(start, vectors, lanes, columns) for start, vectors in widths]
 
@@ -198,25 +151,29 @@ def pack(
         """(pieces, k4, vector and lane, 4)"""
         return array[chosen].reshape(len(chosen), pieces, k4, 4).transpose(1, 2, 0, 3)
 
-    packed_weights = plan.constant(np.concatenate([panel_order(first, chosen).ravel() for chosen in choices]))
-    blocks = [parameter_block(folded, rule, chosen) for chosen in choices]
-    parameters = plan.constant(np.concatenate(blocks))
-    panels = []
-    for (start, vectors), chosen, block in zip(widths, choices, blocks, strict=True):
+    def outlier_entries(chosen: npt.NDArray[np.intp]) -> list[npt.NDArray[np.int8]]:
+        """Per group of four k with an outlier: where it lies in a row of input (8 of 64 bytes), and its weights."""
         entries = []
         for part in outliers:
             ordered = panel_order(part, chosen)
             for piece, group in np.argwhere(ordered.any((2, 3))):
-                head = np.array([piece_offsets[piece] + 4 * group] + [0] * 7, np.int64)
+                head = np.zeros(8, np.int64)
+                head[0] = piece_offsets[piece] + 4 * group
                 entries.append(np.concatenate([head.view(np.int8), ordered[piece, group].ravel()]))
+        return entries
+
+    blocks = [matrix.parameters(chosen) for chosen in choices]
+    weights = plan.constant(np.concatenate([panel_order(first, chosen).ravel() for chosen in choices]))
+    parameters = plan.constant(np.concatenate(blocks))
+    panels = []
+    for (start, vectors), chosen, block in zip(widths, choices, blocks, strict=True):
+        entries = outlier_entries(chosen)
         listed = plan.constant(np.concatenate(entries)) if entries else NOWHERE
         real = min(columns - start, vectors * lanes)
-        panels.append(Panel(start, vectors, real, packed_weights, parameters, listed, len(entries)))
-        packed_weights += pieces * k4 * 4 * vectors * lanes
+        panels.append(Panel(start, vectors, real, weights, parameters, block.nbytes, listed, len(entries)))
+        weights += pieces * k4 * 4 * vectors * lanes
         parameters += block.nbytes
-    name = rule.variant(accumulator_bound(weights, bias, activation))
-    per_vector = blocks[0].nbytes // widths[0][1]
-    return Packed(tuple(panels), k4, plan.constant(np.array(piece_offsets, np.int64)), pieces, name, per_vector)
+    return Packed(tuple(panels), k4, plan.constant(np.array(piece_offsets, np.int64)), pieces, matrix.piece)
 
 
 def cover(rows: int, most: int) -> list[tuple[int, int]]:
@@ -234,15 +191,14 @@ def multiply(
     rows: int,
     out: Place,
     ldo: int,
-    finish: tuple[int, int, int],
+    finish: Finish,
     lines: int = 1,
     a_line: int = 0,
     out_line: int = 0,
 ) -> None:
-    """Rows that compute out[line][row][column] from a[line][row]; `finish` is zero point, low and high as stored."""
+    """Rows that compute out[line][row][column] from a[line][row]."""
     depth = packed.k4 * packed.piece_count
     columns = sum(panel.columns for panel in packed.panels)
-    ending = "plain" if finish == (0, 0, 255) else "clamp"
     block = _block_rows(rows, 4 * depth, columns) if lines == 1 else rows
     for start in range(0, rows, block):
         for panel in packed.panels:
@@ -251,13 +207,32 @@ def multiply(
             row = start
             for height, tiles in cover(min(block, rows - start), TILES[plan.target.name][panel.vectors]):
                 plan.row(
-                    GEMM, height, panel.vectors, packed.rule, ending, width, kind,
-                    a=a + row * lda, lda=lda, k4=packed.k4, pieces=packed.pieces, piece_count=packed.piece_count,
-                    w=panel.weights, parameters=panel.parameters, out=out + (row * ldo + panel.first), ldo=ldo,
-                    columns=panel.columns, finish=Finish.argument(*finish), tiles=tiles, lines=lines, a_line=a_line,
-                    out_line=out_line, outliers=panel.outliers, outlier_count=panel.outlier_count,
+                    GEMM,
+                    height,
+                    panel.vectors,
+                    packed.rule,
+                    finish.word,
+                    width,
+                    kind,
+                    a=a + row * lda,
+                    lda=lda,
+                    k4=packed.k4,
+                    pieces=packed.pieces,
+                    piece_count=packed.piece_count,
+                    w=panel.weights,
+                    parameters=panel.parameters,
+                    out=out + (row * ldo + panel.first),
+                    ldo=ldo,
+                    columns=panel.columns,
+                    finish=finish.argument,
+                    tiles=tiles,
+                    lines=lines,
+                    a_line=a_line,
+                    out_line=out_line,
+                    outliers=panel.outliers,
+                    outlier_count=panel.outlier_count,
                     work=lines * tiles * height * panel.vectors * (depth + 8),
-                )  # fmt: skip
+                )
                 row += height * tiles
 
 
@@ -271,5 +246,3 @@ def _block_rows(rows: int, depth: int, columns: int) -> int:
         return rows
     return block
 
-
-__all__ = ["GEMM", "POINTER", "Packed", "Panel", "multiply", "pack"]

@@ -1,8 +1,8 @@
 """The small language kernels are written in: Python values whose operators write LLVM IR, one line each.
 
     f = Function("halve", target)
-    source, destination, count = f.arguments("*source *destination count")
-    with f.loop(count, p=source, q=destination) as each:        # a loop at run time
+    row = f.arguments("*source *destination count")
+    with f.loop(row.count, p=row.source, q=row.destination) as each:   # a loop at run time
         for lane in range(4):                                   # a Python loop unrolls
             each.q.store(each.p.load(I32, 4 * lane) >> 1, 4 * lane)
         each.p, each.q = each.p + 16, each.q + 16               # what the next round sees
@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 from .target import Target
@@ -333,12 +333,15 @@ class Function:
     def call_kernel(self, address: Value, arguments: Value) -> None:
         self.write(f"call void {address.name}(ptr {arguments.name})")
 
-    def arguments(self, names: str) -> list[Value]:
-        """The row's arguments in order: `*name` is a pointer, `name` an int64."""
+    def arguments(self, slots: str) -> SimpleNamespace:
+        """The row's arguments by name, in the order they lie there: `*name` is a pointer, `name` an int64."""
         row = Value(self, POINTER, "%row")
-        return [
-            row.load(POINTER if name.startswith("*") else I64, 8 * slot, 8) for slot, name in enumerate(names.split())
-        ]
+        return SimpleNamespace(
+            **{
+                name.removeprefix("*"): row.load(POINTER if name.startswith("*") else I64, 8 * slot, 8)
+                for slot, name in enumerate(slots.split())
+            }
+        )
 
     def stack(self, size: int) -> Value:
         """`size` bytes of stack, aligned to 64, taken once on entry."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .convolution import GEMM
 from .dense import DENSE
-from .depthwise import ANY, ROWS
+from .depthwise_any import ANY
+from .depthwise_flat import FLAT
+from .depthwise_rows import ROWS
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
+from .gemm import GEMM
 from .language import Function
 from .native import symbol
 from .plan import Family
@@ -15,7 +17,7 @@ from .program import WALK
 from .softmax import SOFTMAX
 from .target import Target
 
-_ALL = (ADD, ANY, COPY, DENSE, FILL, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
+_ALL = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .language import I1, I8, I16, I32, I64, VOID, Function, Type, Value
+from .language import I1, I8, I16, I32, VOID, Function, Type, Value
 
 
 def dot(accumulator: Value, bytes4: Value, weights4: Value) -> Value:
@@ -88,26 +88,19 @@ def column(vectors: int, vector: int, lane: int) -> int:
     return 4 * vectors * (lane // 4) + 4 * vector + lane % 4
 
 
-class Finish:
-    """From requantized int32 to stored bytes: add the zero point, clamp to [low, high]. All three in storage terms.
+class Narrowing:
+    """From rounded int32 to stored bytes: the instructions of a `plan.Finish`, which arrives in one argument."""
 
-    They arrive in one argument, `zero_point | low << 16 | high << 24`; `plain` promises 0, 0, 255 and costs nothing.
-    """
-
-    def __init__(self, f: Function, packed: Value, plain: bool) -> None:
-        self.f, self.plain = f, plain
+    def __init__(self, f: Function, packed: Value, word: str) -> None:
+        self.f, self.plain = f, word == "plain"
         self.zero_point = packed.truncate(I16)
         self.low = packed.shift_right_unsigned(16).truncate(I8)
         self.high = packed.shift_right_unsigned(24).truncate(I8)
 
-    @staticmethod
-    def argument(zero_point: int, low: int, high: int) -> int:
-        return zero_point | low << 16 | high << 24
-
     def narrow(self, vectors: Sequence[Value]) -> Value:
         """1, 2 or 4 vectors of L int32 to one of bytes, in the order of `column`."""
         if self.f.target.is_x86 and len(vectors) == 4:
-            wide = self.f.target.lanes if vectors[0].type.lanes == self.f.target.lanes else vectors[0].type.lanes
+            wide = vectors[0].type.lanes
             name = {16: "avx512.packuswb.512", 8: "avx2.packuswb", 4: "sse2.packuswb.128"}[wide]
             pairs = [self._words(vectors[0], vectors[1]), self._words(vectors[2], vectors[3])]
             result = self.f.call(f"llvm.x86.{name}", I8.x(4 * wide), *pairs)
@@ -179,5 +172,3 @@ def load_masked(pointer: Value, type: Type, mask: Value, otherwise: Value) -> Va
     f = pointer.function
     return f.call(f"llvm.masked.load.{type.overload}.p0", type, pointer, f.constant(1, I32), mask, otherwise)
 
-
-__all__ = ["I64", "Finish", "column", "dot", "dot_pairs", "interleave", "store", "unpack", "widen"]

@@ -40,6 +40,30 @@ class Eight:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """What makes stored bytes of rounded values: add the zero point, clamp. All three as stored, 0 to 255."""
+
+    zero_point: int
+    low: int
+    high: int
+
+    @staticmethod
+    def of(output: Eight, low: int, high: int) -> Finish:
+        """For bounds given as quantized values."""
+        return Finish(output.stored_zero, low + output.offset, high + output.offset)
+
+    @property
+    def argument(self) -> int:
+        """All three in one argument."""
+        return self.zero_point | self.low << 16 | self.high << 24
+
+    @property
+    def word(self) -> str:
+        """`plain` where saturation to 0..255 does it all, else `clamp`."""
+        return "plain" if (self.zero_point, self.low, self.high) == (0, 0, 255) else "clamp"
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """An address known only when memory is planned: bytes into an input, an output, the scratch memory or a constant."""
 
@@ -170,6 +194,11 @@ class Plan:
     def done(self, why: str) -> Compiled:
         stages = tuple(tuple(stage) for stage in self.stages if stage)
         return Compiled(self.target, stages, tuple(self.constants), self.scratch, why)
+
+
+def float_bits(real: float) -> int:
+    """A float32 as an argument."""
+    return int(np.float32(real).view(np.uint32))
 
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -20,8 +20,8 @@ _HEADER = 16
 
 
 def _write_walk(f: Function) -> None:
-    table, rows = f.arguments(WALK.slots)
-    with f.loop(rows, row=table) as walk:
+    own = f.arguments(WALK.slots)
+    with f.loop(own.rows, row=own.table) as walk:
         f.call_kernel(walk.row.load(POINTER, 0, 8), walk.row + _HEADER)
         walk.row = walk.row + walk.row.load(I64, 8, 8)
 

@@ -36,7 +36,7 @@ class Rule(ABC):
         """Numbers of the channels `chosen`, section by section, as 32-bit words; -1 is no channel."""
 
     @abstractmethod
-    def variant(self, bound: npt.NDArray[np.float64]) -> str:
+    def piece(self, bound: npt.NDArray[np.float64]) -> str:
         """Name of the piece to use when no |accumulator| of channel c is above bound[c]."""
 
 
@@ -56,7 +56,7 @@ class FloatRule(Rule):
     def sections(self, chosen: npt.NDArray[np.intp]) -> list[Packed]:
         return [_take(self.scale.astype(np.float32), chosen, 0).view(np.int32)]
 
-    def variant(self, bound: npt.NDArray[np.float64]) -> str:
+    def piece(self, bound: npt.NDArray[np.float64]) -> str:
         """The x86 conversion gives the least int32 for what is 2**31 or more: such a layer clamps first."""
         return "float" if float(np.max(bound * self.scale, initial=0.0)) < 2.0**31 - 2.0**8 else "floatwide"
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .language import F32, F64, I8, I32, I64, Function, Value
-from .plan import Compiled, Eight, Family, Plan, result, source
+from .plan import Compiled, Eight, Family, Plan, float_bits, result, source
 from .target import Target
 
 
@@ -27,19 +27,19 @@ def _write_softmax(f: Function, kind: str) -> None:
 
     `away`: the quotient is rounded half up (it isn't negative); `half`: 0.5 is added in float32, then cut off.
     """
-    a, out, size, rows, table, inverse = f.arguments(SOFTMAX.slots)
-    out_scale = inverse.truncate(I32).bits(F32)
-    with f.loop(rows, a=a, out=out) as row:
-        most = largest_byte(f, row.a, size)
-        entries = table + ((f.constant(255, I64) - most) << 2)
+    row = f.arguments(SOFTMAX.slots)
+    out_scale = row.out_scale.truncate(I32).bits(F32)
+    with f.loop(row.rows, a=row.a, out=row.out) as line:
+        most = largest_byte(f, line.a, row.size)
+        entries = row.table + ((f.constant(255, I64) - most) << 2)
 
         def exponential(at: Value, entries: Value = entries) -> Value:
             return (entries + (at.load(I8).unsigned(I64) << 2)).load(F32, 0, 4)
 
-        with f.loop(size, a=row.a, sum=f.constant(0.0, F32)) as each:
+        with f.loop(row.size, a=line.a, sum=f.constant(0.0, F32)) as each:
             each.sum, each.a = each.sum + exponential(each.a), each.a + 1
         factor = f.constant(1.0, F32).divide(each.sum * out_scale)
-        with f.loop(size, a=row.a, out=row.out) as each:
+        with f.loop(row.size, a=line.a, out=line.out) as each:
             quotient = exponential(each.a) * factor
             if kind == "away":
                 rounded = (quotient.convert("fpext", F64) + 0.5).convert("fptosi", I32)
@@ -47,7 +47,7 @@ def _write_softmax(f: Function, kind: str) -> None:
                 rounded = (quotient + 0.5).convert("fptosi", I32)
             each.out.store(rounded.min(255).truncate(I8))
             each.a, each.out = each.a + 1, each.out + 1
-        row.a, row.out = row.a + size, row.out + size
+        line.a, line.out = line.a + row.size, line.out + row.size
 
 
 SOFTMAX = Family("softmax", "*a *out size rows *table out_scale", _write_softmax)
@@ -63,7 +63,12 @@ def plan_softmax(
     plan = Plan(target)
     plan.row(
         SOFTMAX, "away" if output.signed else "half",
-        a=source(), out=result(), size=size, rows=rows, table=plan.constant(exponentials.astype(np.float32)),
-        out_scale=int(np.float32(out_scale).view(np.uint32)), work=rows * size * 8,
-    )  # fmt: skip
+        a=source(),
+        out=result(),
+        size=size,
+        rows=rows,
+        table=plan.constant(exponentials.astype(np.float32)),
+        out_scale=float_bits(out_scale),
+        work=rows * size * 8,
+    )
     return plan.done("table of exponentials")

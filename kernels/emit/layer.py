@@ -1,0 +1,121 @@
+"""What convolutions and dense layers have in common: geometry, weights, bias, types, rounding; and the fold of the bias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .plan import Eight, Finish
+from .rounding import Rule
+
+Integers = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Shapes of a window operation over `batch` images.
+
+    input, output  (h, w, c)
+    before         rows above and columns left of the image that windows reach into
+    """
+
+    batch: int
+    input: tuple[int, int, int]
+    output: tuple[int, int, int]
+    window: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    before: tuple[int, int] = (0, 0)
+
+    @property
+    def padding(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """What must surround the image so that every window lies inside: ((top, bottom), (left, right))."""
+        sides = []
+        for axis in (0, 1):
+            reach = (self.output[axis] - 1) * self.stride[axis] + (self.window[axis] - 1) * self.dilation[axis] + 1
+            sides.append((self.before[axis], max(0, reach - self.input[axis] - self.before[axis])))
+        return sides[0], sides[1]
+
+    @property
+    def is_padded(self) -> bool:
+        return self.padding != ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer with weights over 8-bit activations.
+
+    weights            int8 or uint8, in the operator's own order
+    weight_zero_point  one for the layer (0 for int8)
+    bias               int32 (output channels,) or None
+    low, high          bounds of the fused activation, as quantized output values
+    rule               how accumulators are rounded, with a number per output channel
+    """
+
+    weights: npt.NDArray[np.int8] | npt.NDArray[np.uint8]
+    weight_zero_point: int
+    bias: npt.NDArray[np.int32] | None
+    input: Eight
+    output: Eight
+    low: int
+    high: int
+    rule: Rule
+
+    @property
+    def finish(self) -> Finish:
+        return Finish.of(self.output, self.low, self.high)
+
+    def values(self) -> Integers:
+        """Weights less their zero point, in [-255, 255]."""
+        return self.weights.astype(np.int32) - self.weight_zero_point
+
+    def matrix(self, values: Integers) -> Matrix:
+        """The layer with weights (output channels, ...) in another order."""
+        bias = np.zeros(len(values), np.int64) if self.bias is None else self.bias.astype(np.int64)
+        return Matrix(values, bias, self.input, self.rule)
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """Weights less their zero point, int32 (output channels, ...), bias int64, and what belongs to them."""
+
+    values: Integers
+    bias: npt.NDArray[np.int64]
+    input: Eight
+    rule: Rule
+
+    def part(self, chosen: slice) -> Matrix:
+        """Some of the output channels."""
+        return Matrix(self.values[chosen], self.bias[chosen], self.input, self.rule.take(chosen))
+
+    def _totals(self, values: Integers) -> npt.NDArray[np.int64]:
+        return values.reshape(len(values), -1).sum(1, dtype=np.int64)
+
+    @property
+    def folded_bias(self) -> Integers:
+        """bias - zero point * sum(weights), so that kernels multiply stored bytes as they are; wraps as int32 does."""
+        return (self.bias - self.input.stored_zero * self._totals(self.values)).astype(np.int32)
+
+    @property
+    def piece(self) -> str:
+        """The rule's piece for accumulators as large as these weights allow (2**31 where they may wrap)."""
+        reach = max(self.input.stored_zero, 255 - self.input.stored_zero)
+        bound = self._totals(np.abs(self.values)) * reach + np.abs(self.bias)
+        return self.rule.piece(np.minimum(bound, 2**31).astype(np.float64))
+
+    def parameters(self, chosen: npt.NDArray[np.intp]) -> Integers:
+        """What an epilogue reads for the channels `chosen` (-1: none): the bias section, then the rule's."""
+        bias = np.where(chosen < 0, 0, self.folded_bias[np.maximum(chosen, 0)]).astype(np.int32)
+        return np.concatenate([bias, *self.rule.sections(chosen)])
+
+
+def split_outliers(values: Integers) -> list[npt.NDArray[np.int8]]:
+    """Integers in [-255, 255] as a sum of one to three int8 arrays, those after the first being mostly zero."""
+    parts = [np.clip(values, -128, 127)]
+    rest = values - parts[0]
+    while rest.any():
+        parts.append(np.clip(rest, -128, 127))
+        rest = rest - parts[-1]
+    return [part.astype(np.int8) for part in parts]
