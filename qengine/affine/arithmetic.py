@@ -26,17 +26,19 @@ def quantize(
 
     With axis None, one scale and zero point; else scale (c,) and zero_point (c,) or one number, c = real.shape[axis].
     The limits are the type's, or with `bits` those of a narrower number in it; narrow_range leaves the smallest out.
-    float32 is divided in float32, as TFLite's reference QUANTIZE does, with the same result to the bit; float64 (and
-    integers and Python's numbers) in float64. Infinities are clamped.
+    float32 is divided in float32 for 8- and 16-bit types, as TFLite's reference QUANTIZE does, with the same result to
+    the bit up to 2**31 steps; all else (float64, Python's numbers, biases) in float64. What lies farther out, infinity
+    too, is clamped to the nearer limit, where TFLite on x86 gives the smallest number for either sign.
     ValueError for NaN, for a scale that isn't finite and positive, and for shapes that don't fit.
 
     >>> quantize([-0.9, 0.25, 0.75, 99.0], 0.5, 3, np.int8)
     array([  1,   4,   5, 127], dtype=int8)
     """
     x = np.asarray(real)
-    x = x.astype(np.float64) if x.dtype.kind in "iub" else x.astype(np.float32) if x.dtype == np.float16 else x
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fiu":
         raise ValueError(f"expected real numbers, got {x.dtype}")
+    single = x.dtype in (np.float16, np.float32) and np.dtype(dtype).itemsize <= 2
+    x = x.astype(np.float32 if single else np.float64)
     if np.isnan(x).any():
         raise ValueError("expected real numbers, got NaN among them")
     scales, zero_points = _per_channel(scale, zero_point, x.shape, axis)

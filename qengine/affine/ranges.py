@@ -78,7 +78,8 @@ def parameters(
         exact = np.where(nothing, 1, bounds / (2 ** (bits - 1) - 1))
         zero_point = np.full(exact.shape, middle)
     else:
-        exact = np.where(nothing, 1, (highs - lows) / (qmax - qmin))
+        with np.errstate(over="ignore"):  # an infinite scale is refused below
+            exact = np.where(nothing, 1, (highs - lows) / (qmax - qmin))
         below, above = lows / exact, highs / exact
         from_low_is_better = abs(qmin) - below < abs(qmax) + above
         nudged = round_half_away(np.where(from_low_is_better, qmin - below, qmax - above))
