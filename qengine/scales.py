@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .affine import activation_range
 from .errors import ModelError
-from .kernels.requantize import Float32, Requantizer
+from .kernels.requantizers import Float32, Requantizer
 from .op import Spec
 from .options import ActivationFunctionType
 

@@ -245,4 +245,3 @@ def _block_rows(rows: int, depth: int, columns: int) -> int:
     if depth * columns > 65536 or rows * 2 <= block * 3:
         return rows
     return block
-

@@ -171,4 +171,3 @@ def load_masked(pointer: Value, type: Type, mask: Value, otherwise: Value) -> Va
     """The lanes that the mask chooses; the others aren't touched in memory and come from `otherwise`."""
     f = pointer.function
     return f.call(f"llvm.masked.load.{type.overload}.p0", type, pointer, f.constant(1, I32), mask, otherwise)
-

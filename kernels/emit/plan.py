@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .language import Function
 from .target import Target
 
 SLACK = 64

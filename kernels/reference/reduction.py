@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..arrays import AnyArray, FloatingArray, Int64Array, IntegerArray
 from ..fixed_point import float_to_int32, quantize_multiplier, round_half_away, wrap_int32
-from ..requantize import DoubleRounding, Requantizer, Wide
+from ..requantizers import DoubleRounding, Requantizer, Wide
 
 Axes = Sequence[int]
 Points = tuple[int, int]

@@ -7,7 +7,7 @@ import numpy as np
 from ..kernels.emit.convolution import Geometry
 from ..kernels.emit.rounding import FloatRule, Rule
 from ..kernels.reference.conv import Geometry as Reference
-from ..kernels.requantize import Float32, Requantizer
+from ..kernels.requantizers import Float32, Requantizer
 from ..model import Shape
 
 

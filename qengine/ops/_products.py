@@ -16,7 +16,7 @@ from ..kernels.emit.target import Target
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import Rows
 from ..kernels.reference.matmul import centered, product_type, with_bias
-from ..kernels.requantize import Requantizer, Wide
+from ..kernels.requantizers import Requantizer, Wide
 from ..model import TensorType
 from ..native import eight
 from ..op import Spec, Step

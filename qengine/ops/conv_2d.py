@@ -18,7 +18,7 @@ from ..kernels.reference.dynamic_range import (
     scaled_together,
     scaled_weights_first,
 )
-from ..kernels.requantize import DoubleRounding, Float32, HalfUp
+from ..kernels.requantizers import DoubleRounding, Float32, HalfUp
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding

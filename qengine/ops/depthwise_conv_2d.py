@@ -11,7 +11,7 @@ from ..kernels.emit.depthwise import plan_depthwise
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
-from ..kernels.requantize import ChannelSplit, DoubleRounding, Float32
+from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding

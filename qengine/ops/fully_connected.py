@@ -18,7 +18,7 @@ from ..kernels.reference.dynamic_range import (
     scaled_fused,
     scaled_together,
 )
-from ..kernels.requantize import Float32, Float64, HalfUp, Requantizer
+from ..kernels.requantizers import Float32, Float64, HalfUp, Requantizer
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, FullyConnectedOptionsWeightsFormat

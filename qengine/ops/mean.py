@@ -20,7 +20,7 @@ from ..kernels.reference.reduction import (
     rescaled,
     sum_in_float32_even,
 )
-from ..kernels.requantize import ChannelSplit
+from ..kernels.requantizers import ChannelSplit
 from ..op import Free, Graphs, Rule, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ._reduction import Kernel, Reduction, T, limits_of

@@ -13,7 +13,7 @@ from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.reduction import count_of, product_rescaled, reduced
-from ..kernels.requantize import Wide
+from ..kernels.requantizers import Wide
 from ..op import Free, Graphs, Rule, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ._reduction import QUANTIZED, Kernel, Reduction, T, check_same_quantization, limits_of

@@ -13,7 +13,7 @@ from ..errors import Unsupported
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.reduction import reduced, rescaled, sum_in_float32, sum_in_float32_even
-from ..kernels.requantize import DoubleRounding
+from ..kernels.requantizers import DoubleRounding
 from ..op import Free, Graphs, Rule, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ._reduction import QUANTIZED, Kernel, Reduction, T, limits_of

@@ -11,7 +11,7 @@ from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import transpose_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_weights_first
-from ..kernels.requantize import ChannelSplit, DoubleRounding, FlatSplit, Float32
+from ..kernels.requantizers import ChannelSplit, DoubleRounding, FlatSplit, Float32
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding

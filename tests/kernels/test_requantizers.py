@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from qengine.kernels.requantize import ChannelSplit, DoubleRounding, Float32, Float64, HalfUp, Requantizer, Wide
+from qengine.kernels.requantizers import ChannelSplit, DoubleRounding, Float32, Float64, HalfUp, Requantizer, Wide
 
 FROM_FLOAT64 = [DoubleRounding, HalfUp, ChannelSplit, Wide, Float64]
 TIES = np.array([[-10, -6, -2, 0, 2, 6, 10]], np.int32)  # a quarter of each is a tie, but for 0
