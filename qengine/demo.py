@@ -49,7 +49,8 @@ def edges(directions: int = 16) -> Float32Array:
     slope = np.cos(angles)[:, None, None] * x + np.sin(angles)[:, None, None] * y
     spot = slope * np.exp(-(x**2 + y**2) / 2)
     spot /= np.sqrt((spot**2).sum(axis=(1, 2), keepdims=True))
-    return spot[..., np.newaxis].astype(np.float32)
+    filters: Float32Array = spot[..., np.newaxis].astype(np.float32)
+    return filters
 
 
 def fit(train: Digits, weight_decay: float = 1e-4) -> Classifier:

@@ -11,6 +11,7 @@ from importlib import import_module
 
 import click
 
+from .. import __version__
 from ..errors import ModelError
 
 COMMANDS = ("demo", "inspect", "run")
@@ -30,7 +31,7 @@ class Commands(click.Group):
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="qengine", message="%(version)s")
+@click.version_option(__version__, message="%(version)s")
 def group() -> None:
     """Study, run and verify quantized TFLite models, without TensorFlow."""
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ..kernels.profile import Profile
 from ..summary import GraphFacts, NodeFacts, Summary, TensorFacts, summarize
 from ..tflite import load
-from .options import json_option, model_argument, profile_option, shape_text, size_text
+from .options import json_option, model_argument, profile_option
+from .text import console, shape_text, size_text, table
 
 
 @click.command()
@@ -52,39 +52,39 @@ def as_dictionary(path: Path, size: int, summary: Summary) -> dict[str, Any]:
 
 
 def show(path: Path, size: int, summary: Summary, *, nodes: bool, tensors: bool) -> None:
-    console = Console(highlight=False)
-    console.print(f"[bold]{escape(path.name)}[/bold]  {size_text(size)}  {escape(summary.description or '')}".rstrip())
+    out = console()
+    out.print(f"[bold]{escape(path.name)}[/bold]  {size_text(size)}  {escape(summary.description or '')}".rstrip())
     for signature in summary.signatures:
         inputs, outputs = (", ".join(signature[end]) for end in ("inputs", "outputs"))
-        console.print(f"signature {signature['key']}: {inputs} -> {outputs}", markup=False)
+        out.print(f"signature {signature['key']}: {inputs} -> {outputs}", markup=False)
     for graph in summary.graphs:
         if len(summary.graphs) > 1:
-            console.print(f"\n[bold]graph {graph.index}[/bold] {escape(graph.name or '')}")
+            out.print(f"\n[bold]graph {graph.index}[/bold] {escape(graph.name or '')}")
         tables = [_ends(graph), _operators(graph), _storage(graph)]
         tables += [_nodes(graph)] if nodes else []
         tables += [_tensors(graph)] if tensors else []
-        for table in tables:
-            console.print()
-            console.print(table)
-    console.print()
+        for part in tables:
+            out.print()
+            out.print(part)
+    out.print()
     for node in summary.unsupported:
-        console.print(f"[red]cannot run[/red] {escape(node.problem or '')}", soft_wrap=True)
+        out.print(f"[red]cannot run[/red] {escape(node.problem or '')}", soft_wrap=True)
     if not summary.unsupported:
-        console.print(f"every node can be prepared in the profile {summary.profile}")
+        out.print(f"every node can be prepared in the profile {summary.profile}")
 
 
 def _ends(graph: GraphFacts) -> Table:
-    table = _table("", "tensor", "type", "shape", "quantization")
+    rows = table("", "tensor", "type", "shape", "quantization")
     for end, indices in (("input", graph.inputs), ("output", graph.outputs)):
         for tensor in (graph.tensors[i] for i in indices):
             shape = shape_text(tensor.shape, tensor.shape_signature)
             name = escape(tensor.name or f"#{tensor.index}")
-            table.add_row(end, name, tensor.type, shape, quantization_text(tensor))
-    return table
+            rows.add_row(end, name, tensor.type, shape, quantization_text(tensor))
+    return rows
 
 
 def _operators(graph: GraphFacts) -> Table:
-    table = _table("operator", "version", "count", "types", "MACs", "")
+    rows = table("operator", "version", "count", "types", "MACs", "", right=("version", "count", "MACs"))
     groups: dict[tuple[str, int | None, str], list[NodeFacts]] = {}
     for node in graph.nodes:
         taken = _joined(["-" if i < 0 else graph.tensors[i].type for i in node.inputs])
@@ -94,8 +94,8 @@ def _operators(graph: GraphFacts) -> Table:
         refused = sum(node.problem is not None for node in group)
         macs = sum(node.macs for node in group)
         mark = f"[red]{refused} unsupported[/red]" if refused else ""
-        table.add_row(escape(operator), str(version or ""), str(len(group)), types, f"{macs:,}" if macs else "", mark)
-    return table
+        rows.add_row(escape(operator), str(version or ""), str(len(group)), types, f"{macs:,}" if macs else "", mark)
+    return rows
 
 
 def _joined(types: list[str]) -> str:
@@ -110,7 +110,7 @@ def _joined(types: list[str]) -> str:
 
 
 def _storage(graph: GraphFacts) -> Table:
-    table = _table("tensors", "type", "count", "bytes in the file", "quantized by")
+    rows = table("tensors", "type", "count", "bytes in the file", "quantized by", right=("count", "bytes in the file"))
     groups: dict[tuple[str, str], list[TensorFacts]] = {}
     for tensor in graph.tensors:
         groups.setdefault((tensor.role, tensor.type), []).append(tensor)
@@ -118,8 +118,8 @@ def _storage(graph: GraphFacts) -> Table:
         kinds = Counter(_granularity(tensor) for tensor in group)
         by = ", ".join(f"{kind} ({count})" for kind, count in sorted(kinds.items()) if kind)
         total = sum(tensor.size for tensor in group)
-        table.add_row(role, type_, str(len(group)), f"{total:,}" if total else "", by)
-    return table
+        rows.add_row(role, type_, str(len(group)), f"{total:,}" if total else "", by)
+    return rows
 
 
 def _granularity(tensor: TensorFacts) -> str:
@@ -127,34 +127,30 @@ def _granularity(tensor: TensorFacts) -> str:
 
 
 def _nodes(graph: GraphFacts) -> Table:
-    table = _table("node", "operator", "inputs", "outputs", "kernel", "why")
+    rows = table("node", "operator", "inputs", "outputs", "kernel", "why")
     for node in graph.nodes:
         kernel = "known while running" if node.late else node.kernel or "[red]none[/red]"
         taken, given = (" ".join(map(str, part)) for part in (node.inputs, node.outputs))
-        table.add_row(str(node.index), escape(node.operator), taken, given, kernel, escape(node.why))
-    return table
+        rows.add_row(str(node.index), escape(node.operator), taken, given, kernel, escape(node.why))
+    return rows
 
 
 def _tensors(graph: GraphFacts) -> Table:
-    table = _table("tensor", "name", "role", "type", "shape", "quantization")
+    rows = table("tensor", "name", "role", "type", "shape", "quantization")
     for tensor in graph.tensors:
         shape = shape_text(tensor.shape, tensor.shape_signature)
         row = (tensor.role, tensor.type, shape, quantization_text(tensor))
-        table.add_row(str(tensor.index), escape(tensor.name or ""), *row)
-    return table
+        rows.add_row(str(tensor.index), escape(tensor.name or ""), *row)
+    return rows
 
 
 def quantization_text(tensor: TensorFacts) -> str:
-    """`0.0235 * (q - -128)` of a tensor, how many scales of which axis where there are more."""
+    """`0.0235 * (q + 128)` of a tensor; how many scales along which axis where there are more."""
     if not tensor.scales:
         return ""
-    if len(tensor.scales) == 1:
-        return f"{tensor.scales[0]:.9g} * (q - {tensor.zero_points[0] if tensor.zero_points else 0})"
-    return f"{len(tensor.scales)} scales along axis {tensor.axis}, {min(tensor.scales):.3g} to {max(tensor.scales):.3g}"
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right" if column in ("count", "MACs", "bytes in the file") else "left")
-    return table
+    if len(tensor.scales) > 1:
+        reach = f"{min(tensor.scales):.3g} to {max(tensor.scales):.3g}"
+        return f"{len(tensor.scales)} scales along axis {tensor.axis}, {reach}"
+    point = tensor.zero_points[0] if tensor.zero_points else 0
+    q = f"(q {'-' if point > 0 else '+'} {abs(point)})" if point else "q"
+    return f"{tensor.scales[0]:.9g} * {q}"

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ..interpreter import Interpreter
-from .options import json_option, model_argument, profile_option, shape_text
+from .options import json_option, model_argument, profile_option
+from .text import console, shape_text, table
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -37,7 +37,7 @@ def command(
 
     INPUTS are .npy files, one for each input in order, or one .npz whose keys are the inputs' names (of the tensors, or
     of the signature where there is one) or arr_0, arr_1, ... in order. Values are the tensors' own: int8 for an int8
-    input. An array of another shape resizes the input.
+    input. Dimensions that the model leaves open may have any length.
     """
     arrays = [_load(file) for file in inputs]
     interpreter = Interpreter(model_path=path, profile=profile)
@@ -54,18 +54,15 @@ def command(
     if as_json:
         click.echo(json.dumps({"profile": profile, "seconds": seconds, "outputs": facts}, indent=1))
         return 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("output", "type", "shape", "least", "greatest"):
-        table.add_column(column)
+    rows = table("output", "type", "shape", "least", "greatest", right=("least", "greatest"))
     for name, fact in facts.items():
-        table.add_row(
-            escape(name), fact["type"], shape_text(fact["shape"]), *(str(fact.get(k, "")) for k in ("min", "max"))
-        )
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
-        f"{seconds * 1e3:.1f} ms with preparation, profile {profile}" + (f", written to {out}" if out else "")
-    )
+        ends = (str(fact.get(end, "")) for end in ("min", "max"))
+        rows.add_row(escape(name), fact["type"], shape_text(fact["shape"]), *ends)
+    printer = console()
+    printer.print(rows)
+    printer.print(f"{seconds * 1e3:.1f} ms with preparation, profile {profile}")
+    if out is not None:
+        printer.print(f"written to {out}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -89,7 +86,7 @@ def _run(interpreter: Interpreter, signature: str | None, given: Sequence[Arrays
         arrays = _in_order(given, [(detail["name"], aliases.get(detail["index"], "")) for detail in details])
         for detail, array in zip(details, arrays, strict=True):
             if tuple(detail["shape"]) != array.shape:
-                interpreter.resize_tensor_input(detail["index"], array.shape)
+                interpreter.resize_tensor_input(detail["index"], array.shape, strict=True)
         interpreter.allocate_tensors()
         for detail, array in zip(details, arrays, strict=True):
             interpreter.set_tensor(detail["index"], array)
