@@ -68,9 +68,17 @@ def pack_block(plan: Plan, matrix: Matrix, block: Block, chosen: Indices, out_ro
     padded[:channels, :taps] = matrix.values
     sets = split_outliers(padded[chosen])
     ordered = [
-        set_[at][:, group].ravel() for at in range(block.count) for groups in out_rows for set_ in sets for group in groups
+        set_[at][:, group].ravel()
+        for at in range(block.count)
+        for groups in out_rows
+        for set_ in sets
+        for group in groups
     ]
     parameters = [matrix.parameters(chosen[at]) for at in range(block.count)]
     return PackedBlock(
-        block, plan.constant(np.concatenate(ordered)), plan.constant(np.concatenate(parameters)), matrix.piece, len(sets)
+        block,
+        plan.constant(np.concatenate(ordered)),
+        plan.constant(np.concatenate(parameters)),
+        matrix.piece,
+        len(sets),
     )

@@ -14,7 +14,11 @@ def plan_convolution(target: Target, geometry: Geometry, layer: Layer) -> Compil
     """Weights (o, h, w, i), i being input channels / groups."""
     plan = Plan(target)
     (height, width, channels), (out_height, out_width, columns) = geometry.input, geometry.output
-    (taps_y, taps_x), (stride_y, stride_x), (dilation_y, dilation_x) = geometry.window, geometry.stride, geometry.dilation
+    (taps_y, taps_x), (stride_y, stride_x), (dilation_y, dilation_x) = (
+        geometry.window,
+        geometry.stride,
+        geometry.dilation,
+    )
     depth = layer.weights.shape[3]
     groups = channels // depth
     group_columns = columns // groups
@@ -24,9 +28,7 @@ def plan_convolution(target: Target, geometry: Geometry, layer: Layer) -> Compil
         offsets = [y * dilation_y * row_pitch for y in range(taps_y)]
         matrix = layer.matrix(layer.values().reshape(columns, taps_y, taps_x * channels))
     else:
-        offsets = [
-            y * dilation_y * row_pitch + x * dilation_x * channels for y in range(taps_y) for x in range(taps_x)
-        ]
+        offsets = [y * dilation_y * row_pitch + x * dilation_x * channels for y in range(taps_y) for x in range(taps_x)]
         matrix = layer.matrix(layer.values().reshape(columns, taps_y * taps_x, depth))
     pointwise = geometry.window == geometry.stride == (1, 1) and not geometry.is_padded
     if pointwise and groups == 1 and pixels == 1:

@@ -62,7 +62,8 @@ def plan_softmax(
     """
     plan = Plan(target)
     plan.row(
-        SOFTMAX, "away" if output.signed else "half",
+        SOFTMAX,
+        "away" if output.signed else "half",
         a=source(),
         out=result(),
         size=size,
