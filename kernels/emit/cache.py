@@ -45,7 +45,7 @@ def _is_ours(place: Path) -> bool:
 
 @functools.cache
 def _sources() -> bytes:
-    """Digest of the sources of this package: another generator makes other keys. OSError where there are none to read."""
+    """Digest of the sources of this package: another generator makes other keys. OSError where none can be read."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -57,7 +57,7 @@ def _full_key(key: str) -> bytes:
 
 
 def read(key: str) -> bytes | None:
-    """The code stored under `key`, or None: absent, damaged, foreign, half-written, or in a folder not to be trusted."""
+    """The code stored under `key`, or None: absent, damaged, foreign, half-written, or in a folder others can write."""
     place = folder()
     if place is None:
         return None

@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED over bytes. One row of input reads every weight once, so several k go on at a time to hide latency."""
+"""FULLY_CONNECTED over bytes. One row of input reads each weight once: several k go on at a time to hide latency."""
 
 from __future__ import annotations
 

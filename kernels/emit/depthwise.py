@@ -15,10 +15,10 @@ from .target import Target
 
 
 def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled:
-    """Weights (h, w, output channels), output channel c * multiplier + m reading input channel c."""
+    """Weights (1, h, w, output channels), output channel c * multiplier + m reading input channel c."""
     channels = geometry.output[2]
     if geometry.input[2] == 1 and channels > 1:
-        filters = layer.weights.transpose(2, 0, 1)[..., None]
+        filters = layer.weights.transpose(3, 1, 2, 0)
         return plan_convolution(target, geometry, dataclasses.replace(layer, weights=filters))
     plan = Plan(target)
     matrix = layer.matrix(layer.values().reshape(-1, channels).T)

@@ -1,4 +1,4 @@
-"""Depthwise convolution of any size, stride and dilation: on a padded copy, four taps at a time from a table of offsets."""
+"""Depthwise convolution of any size, stride and dilation: on a padded copy, taps by a table of offsets."""
 
 from __future__ import annotations
 

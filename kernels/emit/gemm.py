@@ -1,11 +1,11 @@
 """Matrix product of stored bytes and packed int8 weights, with requantization: convolutions and dense layers run on it.
 
-A row of the left matrix is given by pieces: spans of 4 * k4 contiguous bytes at fixed distances from the row's start. For
-a convolution that start is a pixel of a padded image, and a piece is one row of the filter: no patches are copied.
+A row of the left matrix is given by pieces: spans of 4 * k4 contiguous bytes at fixed distances from the row's start.
+For a convolution that start is a pixel of a padded image, and a piece is one row of the filter: no patches are copied.
 
-Weights lie as `[panel][piece][k4][vector][lane][4]`, a panel being the columns of `vectors` vectors. Weights outside int8
-(uint8 less an asymmetric zero point) are clipped, and what is missing is added from a list, per panel, of the few groups
-of four that have such a weight.
+Weights lie as `[panel][piece][k4][vector][lane][4]`, a panel being the columns of `vectors` vectors. Weights outside
+int8 (uint8 less an asymmetric zero point) are clipped, and what is missing is added from a list, per panel, of the few
+groups of four that have such a weight.
 """
 
 from __future__ import annotations

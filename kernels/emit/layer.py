@@ -1,4 +1,4 @@
-"""What convolutions and dense layers have in common: geometry, weights, bias, types, rounding; and the fold of the bias."""
+"""What convolutions and dense layers have in common: geometry, weights, bias, types and rounding."""
 
 from __future__ import annotations
 
@@ -90,25 +90,28 @@ class Matrix:
         """Some of the output channels."""
         return Matrix(self.values[chosen], self.bias[chosen], self.input, self.rule.take(chosen))
 
-    def _totals(self, values: Integers) -> npt.NDArray[np.int64]:
-        return values.reshape(len(values), -1).sum(1, dtype=np.int64)
-
     @property
     def folded_bias(self) -> Integers:
         """bias - zero point * sum(weights), so that kernels multiply stored bytes as they are; wraps as int32 does."""
-        return (self.bias - self.input.stored_zero * self._totals(self.values)).astype(np.int32)
+        return (self.bias - self.input.stored_zero * _totals(self.values)).astype(np.int32)
 
     @property
     def piece(self) -> str:
         """The rule's piece for accumulators as large as these weights allow (2**31 where they may wrap)."""
         reach = max(self.input.stored_zero, 255 - self.input.stored_zero)
-        bound = self._totals(np.abs(self.values)) * reach + np.abs(self.bias)
+        bound = _totals(np.abs(self.values)) * reach + np.abs(self.bias)
         return self.rule.piece(np.minimum(bound, 2**31).astype(np.float64))
 
     def parameters(self, chosen: npt.NDArray[np.intp]) -> Integers:
         """What an epilogue reads for the channels `chosen` (-1: none): the bias section, then the rule's."""
         bias = np.where(chosen < 0, 0, self.folded_bias[np.maximum(chosen, 0)]).astype(np.int32)
         return np.concatenate([bias, *self.rule.sections(chosen)])
+
+
+def _totals(values: Integers) -> npt.NDArray[np.int64]:
+    """Sums per output channel."""
+    totals: npt.NDArray[np.int64] = values.reshape(len(values), -1).sum(1, dtype=np.int64)
+    return totals
 
 
 def split_outliers(values: Integers) -> list[npt.NDArray[np.int8]]:

@@ -118,7 +118,7 @@ def _machine(variant: Target) -> Any:
 
 
 def compile(text: str, variant: Target) -> bytes:
-    """LLVM IR to a relocatable object. No optimizer passes: the text says what it means, code generation does the rest."""
+    """LLVM IR to a relocatable object. No optimizer passes: code generation alone does what is needed."""
     llvm = _llvm()
     with _lock:
         module = llvm.parse_assembly(text)
@@ -151,7 +151,7 @@ _engine: Any = None
 
 
 def link(objects: Mapping[str, bytes], variant: Target) -> None:
-    """Make functions of objects, each holding the function it is named by. The bytes are trusted: the cache checks them."""
+    """Make functions of objects, each holding the function it is named by. Their bytes are trusted here."""
     global _engine
     llvm = _llvm()
     with _lock:

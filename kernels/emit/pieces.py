@@ -1,4 +1,4 @@
-"""The pieces kernels are put together from: a dot product, an interleave, narrowing to bytes, a store that stops in time.
+"""The pieces kernels are made of: a dot product, an interleave, narrowing to bytes, a store that stops in time.
 
 Bytes in memory are unsigned: an int8 activation lies there as value XOR 0x80, so its zero point is 128 higher and one
 instruction takes both types. `L` is the int32 lanes of a vector.
@@ -12,7 +12,7 @@ from .language import I1, I8, I16, I32, VOID, Function, Type, Value
 
 
 def dot(accumulator: Value, bytes4: Value, weights4: Value) -> Value:
-    """accumulator + the four products of unsigned bytes and signed weights in each int32 lane; wraps, never saturates."""
+    """accumulator + the four products of unsigned bytes and signed weights in each int32 lane; wraps, not saturates."""
     f, type = accumulator.function, accumulator.type
     if f.target.dot == "vpdpbusd":
         return f.call(f"llvm.x86.avx512.vpdpbusd.{32 * type.lanes}", type, accumulator, bytes4, weights4)

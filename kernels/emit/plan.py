@@ -64,7 +64,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address known only when memory is planned: bytes into an input, an output, the scratch memory or a constant."""
+    """An address known only when memory is planned: bytes into an input, an output, scratch memory or a constant."""
 
     kind: str
     index: int = 0

@@ -1,7 +1,7 @@
 """AVERAGE_POOL_2D, MAX_POOL_2D, MEAN and SUM over bytes.
 
-A sum takes four pixels at a time through the dot product with ones. Windows cut off by the border are rows of their own:
-an output falls into rectangles whose windows have one size.
+A sum takes four pixels at a time through the dot product with ones. Windows cut off by the border are rows of their
+own: an output falls into rectangles whose windows have one size.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _each_window(f: Function, row: Any, lanes: int, width: str, window: Callable
 
 
 def _write_sum(f: Function, kind: str, lanes: int, ending: str, width: str) -> None:
-    """`average`: (sum +- half) / count toward zero. `affine`: rint(sum * scale + bias), unfused. Sum starts at `start`."""
+    """`average`: (sum +- first) / second toward zero. `affine`: rint(sum * first + second), not fused."""
     row, vector, block = f.arguments(SUM.slots), F32.x(lanes), I8.x(4 * lanes)
     narrowing = Narrowing(f, row.finish, ending)
     start = row.start.truncate(I32).splat(lanes)

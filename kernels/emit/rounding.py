@@ -1,4 +1,4 @@
-"""From int32 accumulators back to 8 bits: the runtime's rounding rules, each as a piece of a kernel and its packed numbers.
+"""From int32 accumulators back to 8 bits: the runtime's rounding rules, as pieces of kernels and packed numbers.
 
 A rule is a value handed to a planner: it holds its numbers per output channel, says how they are packed beside the bias
 (`sections`, each one int32 or float32 per channel), and writes the instructions that apply them.
@@ -87,7 +87,7 @@ def apply(f: Function, rule: str, accumulator: Value, numbers: list[Value]) -> V
 def round_half_even(real: Value, clamp: bool = False) -> Value:
     """float32 to the nearest int32. Without `clamp` the caller promises |real| < 2**31.
 
-    Without an instruction for it, clamped to +-2**21 (far outside 8 bits) and 1.5 * 2**23 added: the sum's last bit is 1.
+    Without an instruction for it: clamped to +-2**21 (far outside 8 bits), then 1.5 * 2**23 added, whose last bit is 1.
     """
     f, lanes = real.function, real.type.lanes
     if clamp or not f.target.is_x86:

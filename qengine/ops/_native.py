@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.emit.convolution import Geometry
+from ..kernels.emit.layer import Geometry
 from ..kernels.emit.rounding import FloatRule, Rule
 from ..kernels.reference.conv import Geometry as Reference
 from ..kernels.requantizers import Float32, Requantizer

@@ -10,8 +10,8 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit.plan import Compiled, Eight
-from ..kernels.emit.rounding import Rule
+from ..kernels.emit.layer import Layer
+from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import Rows
@@ -28,7 +28,7 @@ from ._native import rule_of
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
-Native = Callable[[Target, AnyArray, int, AnyArray | None, Eight, Eight, int, int, Rule], Compiled]
+Native = Callable[[Target, Layer], Compiled]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 
@@ -163,7 +163,9 @@ class Products:
             if isinstance(rule, str):
                 return rule
             offsets = None if bias is None else bias.value
-            return self.native(target, weights, w_point, offsets, eight(self.x), eight(self.output), low, high, rule)
+            return self.native(
+                target, Layer(weights, w_point, offsets, eight(self.x), eight(self.output), low, high, rule)
+            )
 
         kernel = f"{self.kernel}_{self.x.type.name.lower()}"
         return Step(run, kernel, f"{rounding.__name__} rounding", self._macs, compiled)

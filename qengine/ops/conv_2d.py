@@ -79,8 +79,8 @@ class Conv2D(Op):
             tall * wide * depth,
             self.fused_activation_function,
             "conv",
-            native=lambda target, w, *rest: plan_convolution(
-                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), w.shape[0]), w, *rest
+            native=lambda target, layer: plan_convolution(
+                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), len(layer.weights)), layer
             ),
         )
 

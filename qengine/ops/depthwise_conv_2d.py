@@ -73,8 +73,8 @@ class DepthwiseConv2D(Op):
             tall * wide,
             self.fused_activation_function,
             "depthwise_conv",
-            native=lambda target, w, *rest: plan_depthwise(
-                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), w.shape[3]), w[0], *rest
+            native=lambda target, layer: plan_depthwise(
+                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), layer.weights.shape[3]), layer
             ),
         )
 

@@ -72,7 +72,7 @@ class FullyConnected(Op):
             depth,
             self.fused_activation_function,
             "fully_connected",
-            native=lambda target, w, *rest: plan_dense(target, rows, w, *rest),
+            native=lambda target, layer: plan_dense(target, rows, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:

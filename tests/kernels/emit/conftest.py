@@ -1,0 +1,37 @@
+"""What tests of emitted kernels share: a cache of their own, and every processor variant that this machine runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from qengine.kernels.emit import native, target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("QENGINE_CACHE")
+    os.environ["QENGINE_CACHE"] = str(tmp_path_factory.mktemp("kernels"))
+    yield
+    if before is None:
+        del os.environ["QENGINE_CACHE"]
+    else:
+        os.environ["QENGINE_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def host() -> native.Host:
+    if native.obstacle():
+        pytest.skip(f"no native code: {native.obstacle()}")
+    return native.host()
+
+
+@pytest.fixture(scope="session", params=sorted(target.TARGETS))
+def variant(request: pytest.FixtureRequest, host: native.Host) -> target.Target:
+    """Each processor variant; those that this processor lacks are skipped."""
+    chosen = target.TARGETS[request.param]
+    if not target.runs_on(chosen, host.features):
+        pytest.skip(f"this processor doesn't run {chosen.name}")
+    return chosen
