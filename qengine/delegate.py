@@ -26,7 +26,7 @@ def quantized_as_a_whole(spec: Spec) -> bool:
 
 def takes_weights(spec: Spec, axis: int) -> bool:
     """Constant float or 8-bit weights: INT8 with zero point 0 along `axis` or as a whole, UINT8 as a whole."""
-    if spec.value is None or not positive(spec):
+    if not spec.stored or not positive(spec):
         return False
     if spec.type in FLOATS:
         return True
@@ -41,7 +41,7 @@ def takes_weights(spec: Spec, axis: int) -> bool:
 
 def takes_bias(spec: Spec | None) -> bool:
     """A constant vector, float or INT32 with scales."""
-    if spec is None or spec.value is None or spec.shape is None or len(spec.shape) != 1 or not positive(spec):
+    if spec is None or not spec.stored or spec.shape is None or len(spec.shape) != 1 or not positive(spec):
         return False
     return spec.type in FLOATS or (
         spec.type is TensorType.INT32 and spec.quantization is not None and spec.quantization.is_affine

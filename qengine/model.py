@@ -230,7 +230,10 @@ class Tensor(Value):
 
     @property
     def is_constant(self) -> bool:
-        return self.data is not None and not (isinstance(self.data, Buffer) and len(self.data) == 0)
+        """Whether it has data: a buffer without bytes is data only where there are no elements."""
+        if isinstance(self.data, Buffer) and len(self.data) == 0:
+            return 0 in (self.shape or ())
+        return self.data is not None
 
     @cached_property
     def array(self) -> NDArray[Any]:

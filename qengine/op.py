@@ -23,6 +23,7 @@ class Spec(Value):
     """What is known of one operand when a model is prepared.
 
     shape: None where it is known only while running; value: the array of a constant, else None.
+    folded: the value isn't in the file: it was computed from constants while preparing.
     """
 
     shape: Shape | None
@@ -31,6 +32,12 @@ class Spec(Value):
     value: Array | None = None
     is_variable: bool = False
     name: str | None = None
+    folded: bool = False
+
+    @property
+    def stored(self) -> bool:
+        """Whether the file holds the values: what the runtime's delegate means by a constant."""
+        return self.value is not None and not self.folded
 
     @property
     def size(self) -> int:
@@ -117,6 +124,7 @@ class Step:
     compiled: gives the rows of a native kernel for the same arithmetic, or says why there are none; or None.
     alias: the output is the first input's bytes under another shape.
     folds: whether, all inputs being constants, the outputs are constants too (not where there is state or chance).
+    constant: outputs that are known now, whatever the values of the inputs (SHAPE).
     """
 
     run: Callable[..., Array | tuple[Array, ...]]
@@ -126,6 +134,7 @@ class Step:
     compiled: Callable[[Target], Compiled | str] | None = None
     alias: bool = False
     folds: bool = True
+    constant: tuple[Array, ...] | None = None
 
 
 # --- how an output is quantized, and which inputs are weights: what quantizing a model asks of an operator

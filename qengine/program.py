@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from . import memory
 from .errors import ModelError, Unsupported
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
@@ -29,9 +29,6 @@ _PLAIN = {
     TensorType.INT64,
     TensorType.BOOL,
 }
-
-MEMORY_LIMIT = 2 << 30
-"""Bytes that tensors without data may take together, unless QENGINE_MEMORY says otherwise."""
 
 
 class Runtime:
@@ -160,10 +157,12 @@ class Program:
                 self.specs[i] = replace(self.specs[i], shape=None)
             return Prepared(index, node, None)
         step, outputs = self._plan(index, node)
-        folded = self._fold(node, step) if all(spec.shape is not None for spec in outputs) else None
-        for position, (i, spec) in enumerate(zip(node.outputs, outputs, strict=True)):
-            value = None if folded is None else folded[position]
-            self.specs[i] = replace(spec, value=value)
+        folded = step.constant or self._fold(index, node, step)
+        if folded is not None:
+            pairs = zip(outputs, folded, strict=True)
+            outputs = tuple(replace(spec, shape=value.shape, value=value, folded=True) for spec, value in pairs)
+        for i, spec in zip(node.outputs, outputs, strict=True):
+            self.specs[i] = spec
             if spec.shape is None:
                 self._known.discard(i)
             else:
@@ -190,7 +189,7 @@ class Program:
         except ModelError as error:
             raise ModelError(f"{op.name}: {error.message}", error.where).within(place) from error
 
-    def _fold(self, node: Node, step: Step) -> tuple[Array, ...] | None:
+    def _fold(self, index: int, node: Node, step: Step) -> tuple[Array, ...] | None:
         """The outputs of a node whose inputs are all constants."""
         if not step.folds or any(i in self.graph.inputs for i in node.outputs):
             return None
@@ -198,20 +197,16 @@ class Program:
         if any(i >= 0 and value is None for i, value in zip(node.inputs, arguments, strict=True)):
             return None
         with np.errstate(all="ignore"):
-            result = step.run(*arguments)
+            try:
+                result = step.run(*arguments)
+            except ModelError as error:
+                raise error.within(f"{self.place}.operators[{index}]") from error
         return result if isinstance(result, tuple) else (result,)
 
     def _allocate(self) -> None:
         """Arrays for inputs, outputs and variables; constants as they are. RuntimeError where they are too large."""
-        limit = int(os.environ.get("QENGINE_MEMORY", MEMORY_LIMIT))
-        wanted = sum(
-            spec.size * spec.type.dtype.itemsize for spec in self.specs if spec.value is None and spec.shape is not None
-        )
-        if wanted > limit:
-            raise RuntimeError(
-                f"expected tensors of at most {limit} bytes together, got {wanted} "
-                f"- at `{self.place}` (the environment variable QENGINE_MEMORY raises the limit)"
-            )
+        unmade = [spec for spec in self.specs if spec.value is None and spec.shape is not None]
+        memory.check(sum(spec.size * spec.type.dtype.itemsize for spec in unmade), self.place)
         before = self.values or [None] * len(self.specs)
         self.values = [spec.value for spec in self.specs]
         self.persistent = {*self.graph.inputs, *self.graph.outputs}
@@ -394,7 +389,8 @@ def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[
     for shape in resolved:
         if shape is not None and any(length < 0 for length in shape):
             raise ModelError(f"expected an output shape without negative lengths, got {list(shape)}")
-    outputs = tuple(replace(o, shape=s, value=None) for o, s in zip(specs.outputs, resolved, strict=True))
+    pairs = zip(specs.outputs, resolved, strict=True)
+    outputs = tuple(replace(output, shape=shape, value=None, folded=False) for output, shape in pairs)
     specs = replace(specs, outputs=outputs)
     if profile is Profile.XNNPACK and not op.delegated(specs):
         profile = Profile.OPTIMIZED

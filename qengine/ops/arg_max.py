@@ -1,0 +1,31 @@
+"""ARG_MAX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..kernels.profile import Profile
+from ..model import Shape, TensorType
+from ..op import Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized
+from . import _arg_extremes
+
+
+@dataclass(frozen=True, eq=False)
+class ArgMax(Op):
+    """x, axis (one number) -> where along it the largest element is, the first of equal ones."""
+
+    code: ClassVar[int] = 56
+    rule: ClassVar[Rule] = Unquantized()
+
+    output_type: TensorType = TensorType.FLOAT32
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
+        return _arg_extremes.infer(specs, self.output_type)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return _arg_extremes.plan(specs, largest=True)
+
+    def version(self, specs: Specs) -> int:
+        return _arg_extremes.version(specs)
