@@ -17,7 +17,7 @@ from qengine.kernels.emit.layer import Geometry, Layer, split_outliers
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FloatRule
 from qengine.kernels.reference import conv
-from qengine.kernels.requantize import Float32
+from qengine.kernels.requantizers import Float32
 
 
 def expected(layer, sums):
