@@ -11,6 +11,9 @@ import numpy as np
 from ..affine import activation_range
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.layer import Geometry
+from ..kernels.emit.plan import Compiled, Eight
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.windows import Slide
 from ..model import Shape, TensorType
@@ -18,6 +21,8 @@ from ..op import Graphs, LikeInput, Op, Rule, Spec, Specs, Step
 from ..options import ActivationFunctionType, Padding
 from ..scales import scale_of, zero_point_of
 from ..shapes import of_rank, volume, window
+
+Native = Callable[[Target, Geometry, Eight, int, int], Compiled | str]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -84,15 +89,31 @@ class Pool(Op):
 
         return Step(run, f"{self.name.lower()}_float32", macs=_work(specs, slides))
 
-    def plan_integer(self, specs: Specs, kernel: Callable[..., AnyArray], bounds: tuple[int, int]) -> Step:
-        """A Step of `kernel(x, slides)`, clamped."""
+    def plan_integer(
+        self, specs: Specs, kernel: Callable[..., AnyArray], bounds: tuple[int, int], native: Native
+    ) -> Step:
+        """A Step of `kernel(x, slides)`, clamped; `native` plans its emitted twin over 8-bit tensors."""
         x = specs.input(0)
         slides, dtype = self.slides(x), x.type.dtype
 
         def run(x: AnyArray) -> AnyArray:
             return np.clip(kernel(x, slides), *bounds).astype(dtype)
 
-        return Step(run, f"{self.name.lower()}_{x.type.name.lower()}", macs=_work(specs, slides))
+        def compiled(target: Target) -> Compiled | str:
+            if x.type not in (TensorType.INT8, TensorType.UINT8):
+                return "no native kernel for these types"
+            rows, columns = slides
+            geometry = Geometry(
+                *image(x),
+                image(specs.output())[1],
+                (rows.size, columns.size),
+                (rows.stride, columns.stride),
+                before=(rows.before, columns.before),
+            )
+            return native(target, geometry, Eight(x.type is TensorType.INT8, 0), *bounds)
+
+        kernel_name = f"{self.name.lower()}_{x.type.name.lower()}"
+        return Step(run, kernel_name, macs=_work(specs, slides), compiled=compiled)
 
     def check(self, specs: Specs, profile: Profile, *types: TensorType) -> None:
         """Refuses other types than these, and what XNNPACK would read outside of the image."""
@@ -129,6 +150,12 @@ class Pool(Op):
 
     def version(self, specs: Specs) -> int:
         return {TensorType.INT8: 2, TensorType.INT16: 3}.get(specs.input(0).type, 1)
+
+
+def image(spec: Spec) -> tuple[int, tuple[int, int, int]]:
+    """Batch and (h, w, c)."""
+    batch, height, width, channels = of_rank(spec, 4, "inputs[0]")
+    return batch, (height, width, channels)
 
 
 def _work(specs: Specs, slides: Sequence[Slide]) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..delegate import takes_activation, takes_fused
 from ..errors import ModelError
+from ..kernels.emit.pool import plan_max_pool
 from ..kernels.profile import Profile
 from ..kernels.reference.pooling import max_pool
 from ..model import TensorType
@@ -42,7 +43,7 @@ class MaxPool2D(Pool):
             _check_same(x, output)
         lowest = np.iinfo(x.type.dtype).min
         kernel = partial(max_pool, larger=np.maximum, lowest=lowest)
-        return self.plan_integer(specs, kernel, self.bounds(output, profile))
+        return self.plan_integer(specs, kernel, self.bounds(output, profile), plan_max_pool)
 
 
 def _check_same(x: Spec, output: Spec) -> None:
