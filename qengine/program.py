@@ -250,12 +250,11 @@ class Program:
         if step is None:
             return part
         prepared.kernel, prepared.why = step.kernel, step.why
-        static = all(self.specs[i].shape is not None for i in (*node.inputs, *node.outputs) if i >= 0)
-        state = any(self.specs[i].is_variable for i in (*node.inputs, *node.outputs) if i >= 0)
-        if state or not static:
+        touched = [self.specs[i] for i in (*node.inputs, *node.outputs) if i >= 0]
+        if any(spec.is_variable or spec.shape is None for spec in touched):
             return part
         part.alias = step.alias and not self.specs[node.outputs[0]].type.dtype.hasobject
-        if step.compiled is None:
+        if step.compiled is None or any(0 in (spec.shape or ()) for spec in touched):
             return part
         if self.runtime.target is None:
             prepared.why = self.runtime.no_native

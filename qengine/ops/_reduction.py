@@ -11,13 +11,18 @@ import numpy as np
 from ..delegate import FLOATS, takes_activation
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.pool import plan_mean
+from ..kernels.emit.target import Target
 from ..model import Shape, TensorType
+from ..native import eight
 from ..op import DYNAMIC, Dynamic, Graphs, LikeInput, Op, Rule, Spec, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ..shapes import axis_of, known, volume
 
 T = TensorType
 QUANTIZED = (T.INT8, T.UINT8, T.INT16)
+Native = Callable[[Target], Compiled | str]
 Kernel = Callable[[AnyArray, Sequence[int]], AnyArray]
 
 
@@ -68,7 +73,27 @@ class Reduction(Op):
             and len(known(x)) >= 1
         )
 
-    def steps(self, specs: Specs, kernel: Kernel, why: str = "") -> Step:
+    def native_sum(self, specs: Specs, scale_of_count: Callable[[int], np.float32]) -> Native:
+        """The planner of XNNPACK's scaled sums, `scale_of_count` giving the scale for so many summed elements."""
+        x, output = specs.input(0), specs.output()
+
+        def compiled(target: Target) -> Compiled | str:
+            shape, axes = known(x), resolved(np.asarray(specs.input(1).value), len(known(x)))
+            if axes != tuple(range(axes[0], axes[-1] + 1)):
+                return "native sums need axes beside each other"
+            outer, reduced, inner = (
+                volume(shape[a:b]) for a, b in ((0, axes[0]), (axes[0], axes[-1] + 1), (axes[-1] + 1, len(shape)))
+            )
+            if reduced * 256 >= 1 << 24:
+                return "sums beyond float32's integers"
+            scale = scale_of_count(reduced)
+            offset = np.float32(reduced * zero_point_of(x, "inputs[0]"))
+            bias = np.float32(zero_point_of(output, "outputs[0]")) - offset * scale
+            return plan_mean(target, outer, reduced, inner, eight(x), eight(output), float(scale), float(bias))
+
+        return compiled
+
+    def steps(self, specs: Specs, kernel: Kernel, why: str = "", native: Native | None = None) -> Step:
         """The Step of a kernel that keeps the reduced axes and gives numbers that fit the output's type."""
         x, axes = specs.input(0), specs.input(1)
         constant = None if axes.value is None else resolved(axes.value, len(known(x)))
@@ -78,7 +103,7 @@ class Reduction(Op):
             found = resolved(axes, x.ndim) if constant is None else constant
             return kernel(x, found).astype(dtype, copy=False).reshape(self._shape(x.shape, found))
 
-        return Step(run, f"{self.name.lower()}_{x.type.name.lower()}", why, volume(known(x)))
+        return Step(run, f"{self.name.lower()}_{x.type.name.lower()}", why, volume(known(x)), native)
 
     def version(self, specs: Specs) -> int:
         return {T.INT8: 2, T.INT16: 3}.get(specs.input(0).type, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -44,7 +44,8 @@ class Mean(Reduction):
         if kind in (T.INT32, T.INT64):
             return self.steps(specs, mean_integer)
         if profile is Profile.XNNPACK:
-            return self.steps(specs, _float32_kernel(specs), "Float32 rounding")
+            kernel, scale = _float32_kernel(specs)
+            return self.steps(specs, kernel, "Float32 rounding", self.native_sum(specs, scale))
         return self.steps(specs, self._integer_kernel(specs, vectorized=profile is Profile.OPTIMIZED))
 
     def _integer_kernel(self, specs: Specs, *, vectorized: bool) -> Kernel:
@@ -81,13 +82,17 @@ def _image_kernel(specs: Specs) -> Kernel:
     return kernel
 
 
-def _float32_kernel(specs: Specs) -> Kernel:
+def _float32_kernel(specs: Specs) -> tuple[Kernel, Callable[[int], np.float32]]:
+    """The kernel, and the scale that it has for a number of elements."""
     x, output = specs.input(0), specs.output()
     ratio = scale_of(x, "inputs[0]") / scale_of(output, "outputs[0]")
     points = zero_point_of(x, "inputs[0]"), zero_point_of(output, "outputs[0]")
     run = partial(sum_in_float32_even, points=points, limits=limits_of(output))
 
-    def kernel(x: AnyArray, axes: Sequence[int]) -> AnyArray:
-        return run(x, axes, scale=ratio * (np.float32(1) / np.float32(count_of(x, axes))))
+    def scale(count: int) -> np.float32:
+        return np.float32(ratio * (np.float32(1) / np.float32(count)))
 
-    return kernel
+    def kernel(x: AnyArray, axes: Sequence[int]) -> AnyArray:
+        return run(x, axes, scale=scale(count_of(x, axes)))
+
+    return kernel, scale

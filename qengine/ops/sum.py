@@ -47,7 +47,8 @@ class Sum(Reduction):
             return self.steps(specs, _of_bytes(partial(rescaled, points=points, rule=rule, limits=(0, 255))))
         ratio = scale_of(x, "inputs[0]") / scale_of(output, "outputs[0]")
         if profile is Profile.XNNPACK:
-            return self.steps(specs, partial(sum_in_float32_even, points=points, scale=ratio, limits=limits_of(output)))
+            kernel = partial(sum_in_float32_even, points=points, scale=ratio, limits=limits_of(output))
+            return self.steps(specs, kernel, "Float32 rounding", self.native_sum(specs, lambda count: ratio))
         kernel = partial(sum_in_float32, points=points, scale=ratio, limits=limits_of(output))
         return self.steps(specs, _unless_empty(kernel))
 
