@@ -42,6 +42,7 @@ class FullyConnected(Op):
     keep_num_dims: bool = False
     asymmetric_quantize_inputs: bool = False
     quantized_bias_type: TensorType = TensorType.FLOAT32
+    quant_spec: bytes | None = None
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         shape, (units, depth) = known(specs.input(0)), of_rank(specs.input(1), 2, "inputs[1]")

@@ -95,8 +95,8 @@ class Flat:
             length = int(_UINT16.unpack_from(self.data, position)[0])
             if length < 4 or length % 2:
                 raise ModelError(f"expected a vtable of an even length from 4, got {length}", where)
-            self._spend(length)
             vtable = self.slice(position, length, where)
+            self._spend(length)
             slots = struct.unpack_from(f"<{(length - 4) // 2}H", vtable, 4)
             while slots and slots[-1] == 0:
                 slots = slots[:-1]

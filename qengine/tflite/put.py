@@ -94,10 +94,10 @@ class Put:
             try:
                 if field.kind != SCALAR:
                     ready.append((field, self._part(field, value)))
-                elif struct.pack(field.code, value) != struct.pack(field.code, field.default):
+                elif struct.pack(f"<{field.code}", value) != struct.pack(f"<{field.code}", field.default):
                     ready.append((field, value))
-            except (struct.error, OverflowError, TypeError, ValueError) as error:
-                raise ModelError(f"expected {_said(field)}, got {value!r}: {error}", f"{where}.{field.name}") from None
+            except (struct.error, OverflowError, TypeError, ValueError):
+                raise ModelError(f"expected {_wanted(field)}, got {_got(value)}", f"{where}.{field.name}") from None
         builder = self.builder
         builder.StartObject(layout.slots)
         for field, value in ready:
@@ -122,7 +122,7 @@ class Put:
             return self._tables(value)
         if field.kind == VECTOR:
             return self._vector(field, value)
-        raise TypeError("a table must have been written before")
+        raise TypeError(field.kind)
 
     def _vector(self, field: Field, value: Any) -> At:
         if field.code == "B" and not isinstance(value, np.ndarray):
@@ -130,7 +130,7 @@ class Put:
         dtype = np.dtype("<" + field.code)
         if isinstance(value, np.ndarray):
             if value.dtype != dtype or value.ndim != 1:
-                raise TypeError(f"an array of {value.dtype}{list(value.shape)}")
+                raise TypeError(value.dtype)
             return At(self.builder.CreateNumpyVector(value))
         packed = struct.pack(f"<{len(value)}{field.code}", *value)
         return At(self.builder.CreateNumpyVector(np.frombuffer(packed, dtype)))
@@ -142,7 +142,11 @@ class Put:
         return At(self.builder.EndVector())
 
 
-def _said(field: Field) -> str:
+def _wanted(field: Field) -> str:
     """What a field holds, in words."""
     numbers = str(np.dtype(field.code)) if field.code else ""
-    return {SCALAR: numbers, STRING: "a string", VECTOR: f"{numbers} numbers"}.get(field.kind, "a table")
+    return {SCALAR: numbers, STRING: "a string", VECTOR: f"a vector of {numbers}"}.get(field.kind, "a table")
+
+
+def _got(value: Any) -> str:
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)[:80]

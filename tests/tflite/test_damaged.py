@@ -1,0 +1,121 @@
+"""Damaged files: whatever the bytes, a Model or a ModelError, soon and in little memory."""
+
+from __future__ import annotations
+
+import struct
+import time
+import tracemalloc
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models import everything, tiny
+
+from qengine.errors import ModelError
+from qengine.model import Model
+from qengine.tflite import load, to_bytes
+from qengine.tflite.check import check_model
+
+EXAMPLES = 400
+SECONDS = 2.0
+BYTES_PER_BYTE = 150
+BYTES = 2**18
+
+
+@cache
+def sound() -> tuple[bytes, ...]:
+    """Files that are mutilated."""
+    plain = replace(everything(), appended=None)
+    return (to_bytes(tiny()), to_bytes(everything()), to_bytes(plain), to_bytes(plain, limit=0))
+
+
+def opened(blob: bytes) -> Model | None:
+    """The model, None where it is refused. Time and memory are bounded by the length of the file."""
+    tracemalloc.start()
+    began = time.perf_counter()
+    try:
+        model = load(blob)
+    except ModelError:
+        model = None
+    finally:
+        taken = time.perf_counter() - began
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert taken < SECONDS
+    assert peak < BYTES + BYTES_PER_BYTE * len(blob)
+    return model
+
+
+def check(blob: bytes) -> None:
+    model = opened(blob)
+    if model is None:
+        return
+    with suppress(ModelError):
+        check_model(model)
+    if model.unknown or any(node.op.name.startswith("UNKNOWN_") for graph in model.graphs for node in graph.nodes):
+        with pytest.raises(ModelError):
+            to_bytes(model)
+    else:
+        assert load(to_bytes(model)) == model
+
+
+@st.composite
+def mutilated(draw: st.DrawFn) -> bytes:
+    """A file with some bits, numbers or stretches replaced, or cut short."""
+    held = bytearray(draw(st.sampled_from(sound())))
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, len(held) - 1))
+        kind = draw(st.sampled_from(["bit", "number", "short", "copy", "splice", "cut"]))
+        if kind == "bit":
+            held[at] ^= 1 << draw(st.integers(0, 7))
+        elif kind == "number" and at + 4 <= len(held):
+            number = draw(st.sampled_from([0, 1, 4, 127, 2**16, 2**31 - 1, 2**32 - 1]) | st.integers(0, 2 * len(held)))
+            struct.pack_into("<I", held, at // 4 * 4 if draw(st.booleans()) else at, number)
+        elif kind == "short" and at + 2 <= len(held):
+            struct.pack_into("<H", held, at, draw(st.sampled_from([0, 3, 4, 6, 2**16 - 1]) | st.integers(0, 64)))
+        elif kind == "copy":
+            other, length = draw(st.integers(0, len(held) - 1)), draw(st.integers(1, 64))
+            held[at : at + length] = held[other : other + length]
+        elif kind == "splice":
+            other = draw(st.sampled_from(sound()))
+            held[at:] = other[min(at, len(other) - 1) :]
+        elif kind == "cut" and at > 8:
+            del held[at:]
+    return bytes(held)
+
+
+@pytest.mark.usefixtures("no_operators")
+@settings(max_examples=EXAMPLES)
+@given(mutilated())
+def test_a_mutilated_file(blob: bytes) -> None:
+    check(blob)
+
+
+@given(st.binary(max_size=200))
+def test_bytes_at_random(tail: bytes) -> None:
+    check(tail)
+    check(b"\x08\0\0\0TFL3" + tail)
+
+
+@pytest.mark.usefixtures("no_operators")
+def test_a_file_cut_anywhere() -> None:
+    """Nothing that a file needs lies in its last bytes but for the padding behind its tables."""
+    whole = sound()[2]
+    for length in range(0, len(whole), 7):
+        check(whole[:length])
+    assert opened(whole[: len(whole) - 64]) is None
+
+
+def test_every_bit_of_a_small_file() -> None:
+    whole = to_bytes(tiny())
+    for at in range(len(whole)):
+        for bit in range(8):
+            held = bytearray(whole)
+            held[at] ^= 1 << bit
+            try:
+                load(bytes(held))
+            except ModelError:
+                continue
