@@ -55,7 +55,9 @@ def imports_of(path: Path) -> Iterator[tuple[str, ...]]:
             start = package[: len(package) - node.level + 1] if node.level else ()
             named = (*start, *(node.module or "").split(".")) if node.module else start
             if named and named[0] == "qengine":
-                yield from ((*named, alias.name) if len(named) == 1 else named for alias in node.names)
+                whole = len(named) == 1
+                names = (alias.name for alias in node.names if not (whole and alias.name == "__version__"))
+                yield from ((*named, name) if whole else named for name in names)
 
 
 def place(name: str) -> tuple[int, set[str]]:
