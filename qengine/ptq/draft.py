@@ -1,0 +1,178 @@
+"""A graph that is being rewritten: lists where `Graph` has tuples, and the questions that rewriting asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..model import Blockwise, Buffer, Graph, Model, MultiAxis, Node, Quantization, Tensor, TensorType
+from ..op import Array, Op
+from ..packing import pack
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A node, and the numbers of the source graph's nodes that went into it (none: it was inserted)."""
+
+    node: Node
+    origin: tuple[int, ...] = ()
+
+
+class Draft:
+    """One graph as lists. Tensors are only ever added; `finish` drops the ones that nothing names."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.source = graph
+        self.tensors: list[Tensor] = list(graph.tensors)
+        self.nodes: list[Placed] = [Placed(node, (number,)) for number, node in enumerate(graph.nodes)]
+        self.inputs: list[int] = list(graph.inputs)
+        self.outputs: list[int] = list(graph.outputs)
+        self._names = {tensor.name for tensor in graph.tensors}
+
+    def add(self, tensor: Tensor) -> int:
+        """A new tensor's index; its name gets a number where it is taken."""
+        stem, name, count = tensor.name or "tensor", tensor.name or "tensor", 0
+        while name in self._names:
+            count += 1
+            name = f"{stem}_{count}"
+        self._names.add(name)
+        self.tensors.append(replace(tensor, name=name))
+        return len(self.tensors) - 1
+
+    def constant(
+        self, values: Array, type_: TensorType, name: str | None, quantization: Quantization | None = None
+    ) -> int:
+        """A new constant tensor's index."""
+        data = Buffer(pack(values, type_))
+        return self.add(Tensor(name, tuple(values.shape), type_, data, quantization))
+
+    def producers(self) -> dict[int, int]:
+        """By tensor: the position of the node that computes it."""
+        return {i: at for at, placed in enumerate(self.nodes) for i in placed.node.outputs}
+
+    def uses(self) -> dict[int, list[tuple[int, int]]]:
+        """By tensor: the (node, input) positions that read it."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for at, placed in enumerate(self.nodes):
+            for position, i in enumerate(placed.node.inputs):
+                if i >= 0:
+                    found.setdefault(i, []).append((at, position))
+        return found
+
+    def reroute(self, before: int, after: int) -> None:
+        """Every reader of tensor `before`, the graph's outputs included, reads `after`."""
+        self.outputs = [after if i == before else i for i in self.outputs]
+        for at, placed in enumerate(self.nodes):
+            if before in placed.node.inputs:
+                inputs = tuple(after if i == before else i for i in placed.node.inputs)
+                self.nodes[at] = replace(placed, node=replace(placed.node, inputs=inputs))
+
+    def change(self, at: int, *, op: Op | None = None, inputs: Sequence[int] | None = None) -> None:
+        """Another operator or other inputs for node `at`; its version is computed anew when the model is written."""
+        placed = self.nodes[at]
+        node = replace(
+            placed.node,
+            op=placed.node.op if op is None else op,
+            inputs=placed.node.inputs if inputs is None else tuple(inputs),
+            version=None,
+        )
+        self.nodes[at] = replace(placed, node=node)
+
+    def absorb(self, keeper: int, gone: int, *, output: int | None = None) -> None:
+        """Node `gone` has become part of node `keeper`, whose output is then `output`."""
+        kept, lost = self.nodes[keeper], self.nodes[gone]
+        node = kept.node if output is None else replace(kept.node, outputs=(output,))
+        self.nodes[keeper] = Placed(node, (*kept.origin, *lost.origin))
+        del self.nodes[gone]
+
+    def finish(self, named: Iterable[int] = ()) -> tuple[Graph, dict[int, int]]:
+        """The graph without unused tensors, and where each tensor that stays went. `named` ones stay."""
+        used = {*self.inputs, *self.outputs, *named}
+        for placed in self.nodes:
+            node = placed.node
+            used |= {i for i in (*node.inputs, *node.outputs, *(node.intermediates or ())) if i >= 0}
+        pending = list(used)
+        while pending:
+            for i in _beside(self.tensors[pending.pop()].quantization):
+                if i not in used:
+                    used.add(i)
+                    pending.append(i)
+        moved = {old: new for new, old in enumerate(sorted(used))}
+        tensors = tuple(_moved_tensor(self.tensors[i], moved) for i in sorted(used))
+        nodes = tuple(_moved_node(placed.node, moved) for placed in self.nodes)
+        inputs, outputs = (tuple(moved[i] for i in part) for part in (self.inputs, self.outputs))
+        return replace(self.source, tensors=tensors, nodes=nodes, inputs=inputs, outputs=outputs), moved
+
+
+def rewritten(model: Model, drafts: Sequence[Draft], stand_ins: Sequence[Mapping[int, int]] | None = None) -> Model:
+    """The model with its graphs as drafted. stand_ins: per graph, which tensors its signatures' ones became."""
+    graphs, moves = [], []
+    for number, draft in enumerate(drafts):
+        stands = {} if stand_ins is None else stand_ins[number]
+        named = [
+            stands.get(i, i)
+            for signature in model.signatures or ()
+            if signature.graph == number
+            for _, i in (*signature.inputs, *signature.outputs)
+        ]
+        graph, moved = draft.finish(named)
+        graphs.append(graph)
+        moves.append({i: moved[stands.get(i, i)] for i in range(len(draft.tensors)) if stands.get(i, i) in moved})
+    if model.signatures is None:
+        return replace(model, graphs=tuple(graphs))
+    signatures = tuple(
+        replace(
+            signature,
+            inputs=tuple((name, moves[signature.graph][i]) for name, i in signature.inputs),
+            outputs=tuple((name, moves[signature.graph][i]) for name, i in signature.outputs),
+        )
+        for signature in model.signatures
+    )
+    return replace(model, graphs=tuple(graphs), signatures=signatures)
+
+
+def shared_buffers(model: Model) -> Model:
+    """The model with one buffer for constants of equal bytes, however many tensors hold them."""
+    kept: dict[bytes, Buffer] = {}
+
+    def shared(tensor: Tensor) -> Tensor:
+        if not isinstance(tensor.data, Buffer) or len(tensor.data) == 0:
+            return tensor
+        return replace(tensor, data=kept.setdefault(bytes(tensor.data.data), tensor.data))
+
+    graphs = tuple(replace(graph, tensors=tuple(map(shared, graph.tensors))) for graph in model.graphs)
+    return replace(model, graphs=graphs)
+
+
+def floats(tensor: Tensor) -> Array:
+    """The values of a FLOAT32 constant; read-only."""
+    assert tensor.type is TensorType.FLOAT32
+    return np.asarray(tensor.array)
+
+
+def _beside(quantization: Quantization | None) -> tuple[int, ...]:
+    """The tensors in which a quantization keeps its scales."""
+    details = None if quantization is None else quantization.details
+    if isinstance(details, Blockwise | MultiAxis):
+        return tuple(i for i in (details.scales, details.zero_points) if i >= 0)
+    return ()
+
+
+def _moved_tensor(tensor: Tensor, moved: Mapping[int, int]) -> Tensor:
+    details = None if tensor.quantization is None else tensor.quantization.details
+    if not isinstance(details, Blockwise | MultiAxis):
+        return tensor
+    assert tensor.quantization is not None
+    points = moved[details.zero_points] if details.zero_points >= 0 else details.zero_points
+    there = replace(details, scales=moved.get(details.scales, details.scales), zero_points=points)
+    return replace(tensor, quantization=replace(tensor.quantization, details=there))
+
+
+def _moved_node(node: Node, moved: Mapping[int, int]) -> Node:
+    def each(indices: Iterable[int]) -> tuple[int, ...]:
+        return tuple(moved[i] if i >= 0 else i for i in indices)
+
+    middle = None if node.intermediates is None else each(node.intermediates)
+    return replace(node, inputs=each(node.inputs), outputs=each(node.outputs), intermediates=middle)
