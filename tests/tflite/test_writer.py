@@ -273,28 +273,18 @@ def test_the_runtime_s_generated_reader_finds_everything(limit: int) -> None:
     assert found.externalBufferGroups[external.group].name == b"weights.bin"
 
 
-def test_without_a_table_the_runtime_sees_zeros_not_the_schema_s_defaults(opened: Callable[[bytes], Any]) -> None:
-    """So does the reader. ADD of int16 says by `pot_scale_int16`, true by default, that scales are powers of two."""
+def test_without_a_table_the_runtime_does_not_see_the_schema_s_defaults(opened: Callable[[bytes], Any]) -> None:
+    """So the reader doesn't either. UNIQUE says by `idx_out_type`, INT32 by default, what type its indices have."""
 
     def blob(table: str | None, options: dict[str, Any] | None) -> bytes:
-        x, y = (
-            Tensor(name, (2,), TensorType.INT16, quantization=Quantization.of(s))
-            for name, s in (("x", 0.1), ("y", 0.3))
-        )
-        add = node(UnknownOp(0, "ADD", table, options), 0, 0, 1, version=2)
-        return to_bytes(Model((Graph((x, y), (add,), (0,), (1,)),)))
+        types_ = (TensorType.FLOAT32, TensorType.FLOAT32, TensorType.INT32)
+        tensors = tuple(Tensor(name, (4,), type_) for name, type_ in zip("xyi", types_, strict=True))
+        unique = Node(UnknownOp(103, "UNIQUE", table, options), (0,), (1, 2), version=1)
+        return to_bytes(Model((Graph(tensors, (unique,), (0,), (1, 2)),)))
 
-    def answer(blob: bytes) -> list[int]:
-        interpreter = opened(blob)
-        interpreter.set_tensor(0, np.array([1000, -2000], np.int16))
-        interpreter.invoke()
-        return list(interpreter.get_tensor(1))
-
-    missing = answer(blob(None, None))
-    assert missing == answer(blob("AddOptions", {"pot_scale_int16": False})) == [667, -1333]
-    with pytest.raises(RuntimeError):
-        answer(blob("AddOptions", {"pot_scale_int16": True}))
-    assert answer(to_bytes(load(blob(None, None)))) == missing
+    opened(blob("UniqueOptions", {}))
+    with pytest.raises(RuntimeError, match="can only be Int32 or Int64, requested: NOTYPE"):
+        opened(blob(None, None))
 
 
 def test_a_file_is_the_same_each_time_and_in_each_process() -> None:
