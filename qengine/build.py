@@ -16,7 +16,7 @@ from .affine import parameters, quantize
 from .errors import ModelError, Unsupported
 from .model import Buffer, Graph, Metadata, Model, Node, Quantization, Shape, Signature, Tensor, TensorType
 from .op import Dynamic, Op, Spec, Specs
-from .output import Output, output_quantization, output_type, tensor_of
+from .output import Output, completed, spec_of, tensor_of
 from .packing import as_values, pack, type_of
 
 
@@ -54,8 +54,7 @@ class Operand:
     @property
     def spec(self) -> Spec:
         """The tensor as operators see it."""
-        t = self.tensor
-        return Spec(t.shape, t.type, t.quantization, t.array if t.is_constant else None, t.is_variable, t.name)
+        return spec_of(self.tensor)
 
     def __repr__(self) -> str:
         shape = "[?]" if self.tensor.shape is None else list(self.tensor.shape)
@@ -332,16 +331,13 @@ class Builder:
         self, op: Op, sources: Sequence[Operand | None], wanted: Sequence[Output], within: Sequence[Operand | None]
     ) -> list[Operand]:
         inputs = _specs(sources)
-        types = [output_type(op, inputs) if asked.type is None else type_of(asked.type) for asked in wanted]
-        unknown = tuple(Spec(None, type_, asked.quantization) for asked, type_ in zip(wanted, types, strict=True))
-        shapes = self._shapes(op, Specs(inputs, unknown, _specs(within)), wanted)
-        made = []
-        for asked, type_, shape in zip(wanted, types, shapes, strict=True):
-            full = replace(asked, type=type_, shape=shape)
-            if asked.scale is None and asked.quantization is None:
-                full = replace(full, quantization=output_quantization(op, inputs, type_))
-            made.append(self._append(tensor_of(full), op.name.lower()))
-        return made
+        full = [completed(op, inputs, asked) for asked in wanted]
+        unshaped = tuple(spec_of(tensor_of(replace(asked, shape=None))) for asked in full)
+        shapes = self._shapes(op, Specs(inputs, unshaped, _specs(within)), full)
+        return [
+            self._append(tensor_of(replace(asked, shape=shape)), op.name.lower())
+            for asked, shape in zip(full, shapes, strict=True)
+        ]
 
     def _shapes(self, op: Op, specs: Specs, wanted: Sequence[Output]) -> list[Iterable[int] | None]:
         given = [asked.shape for asked in wanted]

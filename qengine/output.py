@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,20 @@ def output_quantization(op: Op, inputs: Sequence[Spec | None], type_: TensorType
     raise ValueError(f"expected `scale` for the {type_.name} output of {op.name}")
 
 
+def completed(op: Op, inputs: Sequence[Spec | None], asked: Output) -> Output:
+    """What is asked, with the type and the quantization that follow from the operator and its inputs."""
+    type_ = output_type(op, inputs) if asked.type is None else type_of(asked.type)
+    if asked.scale is None and asked.quantization is None:
+        return replace(asked, type=type_, quantization=output_quantization(op, inputs, type_))
+    return replace(asked, type=type_)
+
+
+def spec_of(tensor: Tensor) -> Spec:
+    """The tensor as operators see it."""
+    value = tensor.array if tensor.is_constant else None
+    return Spec(tensor.shape, tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
+
+
 def tensor_of(asked: Output) -> Tensor:
     """A tensor without data, as asked. ValueError where its quantization doesn't fit its type or shape."""
     type_ = type_of(asked.type)
@@ -105,6 +119,6 @@ def _affine(asked: Output, type_: TensorType, shape: Shape | None) -> Quantizati
     if found.zero_point.min() < low or found.zero_point.max() > high:
         raise ValueError(f"expected zero points in [{low}, {high}] for {type_.name}, got {found.zero_point.tolist()}")
     channels = len(found.scale)
-    if channels > 1 and (shape is None or not 0 <= axis < len(shape) or shape[axis] != channels):
+    if channels > 1 and shape is not None and (not 0 <= axis < len(shape) or shape[axis] != channels):
         raise ValueError(f"expected one scale for every index of axis {asked.axis} of {shape}, got {channels}")
     return found

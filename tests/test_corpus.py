@@ -28,7 +28,7 @@ from qengine.ops import find
 
 ROOT = Path(os.environ.get("QENGINE_MODELS") or Path(__file__).resolve().parents[2] / "shared" / "models")
 EVERYTHING = os.environ.get("QENGINE_CORPUS") == "all"
-SAMPLE, LARGEST = 60, 5_000_000
+SAMPLE, LARGEST = 400, 5_000_000
 KERNEL_SETS = {
     "xnnpack": ("default", "AUTO"),
     "optimized": ("no_delegate", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),

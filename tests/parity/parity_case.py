@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qengine.build import Builder, Operand
 from qengine.model import Model, Tensor, TensorType
+from qengine.op import Op
 
 Array = NDArray[Any]
 EVERYWHERE = ("xnnpack", "optimized", "reference")
@@ -24,7 +25,8 @@ class Case:
     inputs: the arrays of one call; None: random ones over the whole range of each input's type, normal numbers for
     floats. within: how far a float output may be, as part of its largest magnitude (sums are added in another order);
     integers, flags and strings are always equal. refused: the profiles in which the runtime refuses the model, and so
-    must qengine, at the same call and with the same kind of error.
+    must qengine, at the same call and with the same kind of error. beyond: those in which it refuses only the
+    operator's version, which is newer than that kernel set; qengine runs it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Case:
     within: float = 1e-5
     calls: int = 2
     refused: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
 
     def model(self) -> Model:
         b = Builder(self.name)
@@ -68,3 +71,40 @@ def random_array(tensor: Tensor, rng: np.random.Generator) -> Array:
     if quantized and values.size > 16:
         values.reshape(-1)[:2] = limits.min, limits.max
     return values
+
+
+STEPS = {"int8": (0.02, -3), "uint8": (0.02, 125), "int16": (0.001, 0)}
+
+
+def entrance(b: Builder, shape: Sequence[int], type: str, name: str = "x") -> Operand:
+    """An input; a quantized one with an ordinary scale and zero point."""
+    scale, zero_point = STEPS.get(type, (None, 0))
+    return b.input(name, shape, type, scale=scale, zero_point=zero_point)
+
+
+def single(
+    name: str,
+    op: Op,
+    shape: Sequence[int],
+    *types: str,
+    around: Callable[[Operand], Sequence[Any]] = lambda x: [x],
+    outputs: int | None = None,
+    scale: dict[str, tuple[float, int]] | None = None,
+    **more: Any,
+) -> list[Case]:
+    """One operator, one case for each type. around: its inputs, given the one that is fed.
+
+    scale: scale and zero point of the output by type, where the operator leaves them free.
+    """
+
+    def case(type_: str) -> Case:
+        def build(b: Builder, rng: np.random.Generator) -> list[Operand]:
+            x = entrance(b, shape, type_)
+            if outputs is not None:
+                return list(b.add(op, around(x), outputs=outputs))
+            step, point = (scale or {}).get(type_, (None, 0))
+            return [b.add(op, around(x), scale=step, zero_point=point)]
+
+        return Case(f"{name}_{type_}", build, **more)
+
+    return [case(type_) for type_ in types]
