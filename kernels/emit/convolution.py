@@ -13,6 +13,8 @@ from .target import Target
 def plan_convolution(target: Target, geometry: Geometry, layer: Layer) -> Compiled:
     """Weights (o, h, w, i), i being input channels / groups."""
     plan = Plan(target)
+    if geometry.is_empty:
+        return plan.done("nothing to compute")
     (height, width, channels), (out_height, out_width, columns) = geometry.input, geometry.output
     (taps_y, taps_x), (stride_y, stride_x), (dilation_y, dilation_x) = (
         geometry.window,

@@ -59,7 +59,7 @@ def _sum(values: list[Value]) -> Value:
 
 DENSE = Family(
     "dense",
-    "*a rounds *w *parameters *out columns finish panels parameter_bytes *outliers outlier_count",
+    "*a #rounds *w *parameters *out #columns finish #panels parameter_bytes *outliers outlier_count",
     _write_dense,
 )
 
@@ -68,6 +68,8 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
     """FULLY_CONNECTED with weights (columns, k) over `rows` rows of k bytes."""
     plan = Plan(target)
     columns, k = layer.weights.shape
+    if 0 in (rows, columns):
+        return plan.done("nothing to compute")
     matrix = layer.matrix(layer.values().reshape(columns, 1, k))
     if rows > 1:
         gemm.multiply(plan, gemm.pack(plan, matrix, [0]), source(), k, rows, result(), columns, layer.finish)

@@ -21,6 +21,8 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
         filters = layer.weights.transpose(3, 1, 2, 0)
         return plan_convolution(target, geometry, dataclasses.replace(layer, weights=filters))
     plan = Plan(target)
+    if geometry.is_empty:
+        return plan.done("nothing to compute")
     matrix = layer.matrix(layer.values().reshape(-1, channels).T)
     if depthwise_flat.suits(target, geometry):
         plan_flat(plan, geometry, matrix, layer.finish)

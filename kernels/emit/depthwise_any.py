@@ -36,7 +36,7 @@ def _write_any(f: Function, lanes: int, rule: str, ending: str, width: str) -> N
 
 ANY = Family(
     "depthany",
-    "*a *taps groups pixel_pitch *w *parameters *out out_pitch columns finish pixels lines a_line out_line blocks",
+    "*a *taps #groups pixel_pitch *w *parameters *out out_pitch #columns finish #pixels #lines a_line out_line #blocks",
     _write_any,
 )
 

@@ -113,7 +113,7 @@ def _gathered(vectors: Sequence[Value], wanted: Sequence[int]) -> Value:
 
 FLAT = Family(
     "depthflat",
-    "*a height row_bytes first_position first_y row_groups out_bytes *zeros *w *parameters *out zero_point finish "
+    "*a height row_bytes first_position first_y #row_groups #out_bytes *zeros *w *parameters *out zero_point finish "
     "tap_step",
     _write_flat,
 )

@@ -90,8 +90,8 @@ def _write_rows(
 
 ROWS = Family(
     "depthrows",
-    "*a height width channels first_x first_y row_groups out_width *zeros *w *parameters *out columns finish blocks "
-    "out_pitch tap_step",
+    "*a height width channels first_x first_y #row_groups #out_width *zeros *w *parameters *out #columns finish "
+    "#blocks out_pitch tap_step",
     _write_rows,
 )
 

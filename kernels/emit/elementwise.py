@@ -46,7 +46,7 @@ def _each_row(f: Function, row: Any, scalar: str, operation: Callable[[Value, Va
         line.a, line.b, line.out = line.a + row.a_pitch, line.b + row.b_pitch, line.out + row.out_pitch
 
 
-_ROW_SLOTS = "*a *b *out size rows a_pitch b_pitch out_pitch"
+_ROW_SLOTS = "*a *b *out size #rows a_pitch b_pitch out_pitch"
 
 
 def _write_add(f: Function, ending: str, scalar: str) -> None:
@@ -134,6 +134,8 @@ def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> list[Run]:
     """
     shape = np.broadcast_shapes(tuple(a), tuple(b))
     rank = len(shape)
+    if 0 in shape:
+        return []
     kinds: list[list[int]] = []  # [size, a moves, b moves] of merged axes
     for axis in range(rank):
         sizes = [s[axis - rank + len(s)] if axis - rank + len(s) >= 0 else 1 for s in (a, b)]

@@ -24,7 +24,7 @@ def _write_pad(f: Function) -> None:
         line.source, line.target = line.source + row.source_pitch, line.target + row.target_pitch
 
 
-PAD = Family("pad", "*source *target row_vectors source_pitch target_pitch gap gap_vectors rows value", _write_pad)
+PAD = Family("pad", "*source *target #row_vectors source_pitch target_pitch gap gap_vectors #rows value", _write_pad)
 
 
 def _write_copy(f: Function) -> None:
@@ -35,7 +35,7 @@ def _write_copy(f: Function) -> None:
         line.source, line.target = line.source + row.source_pitch, line.target + row.target_pitch
 
 
-COPY = Family("copy", "*source *target size source_pitch target_pitch rows", _write_copy)
+COPY = Family("copy", "*source *target size source_pitch target_pitch #rows", _write_copy)
 
 
 def _write_fill(f: Function) -> None:
@@ -47,7 +47,7 @@ def _write_fill(f: Function) -> None:
         line.target = line.target + row.pitch
 
 
-FILL = Family("fill", "*target size pitch rows value", _write_fill)
+FILL = Family("fill", "*target size pitch #rows value", _write_fill)
 
 
 def _write_repeat(f: Function) -> None:
@@ -61,7 +61,7 @@ def _write_repeat(f: Function) -> None:
         each.source, each.target = each.source + 1, again.target
 
 
-REPEAT = Family("repeat", "*source *target count times", _write_repeat)
+REPEAT = Family("repeat", "*source *target #count #times", _write_repeat)
 
 
 def padded_copy(

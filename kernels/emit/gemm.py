@@ -84,7 +84,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
 
 GEMM = Family(
     "gemm",
-    "*a lda k4 *pieces piece_count *w *parameters *out ldo columns finish tiles lines a_line out_line "
+    "*a lda #k4 *pieces #piece_count *w *parameters *out ldo #columns finish #tiles #lines a_line out_line "
     "*outliers outlier_count",
     _write_gemm,
 )

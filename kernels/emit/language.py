@@ -334,14 +334,16 @@ class Function:
         self.write(f"call void {address.name}(ptr {arguments.name})")
 
     def arguments(self, slots: str) -> SimpleNamespace:
-        """The row's arguments by name, in the order they lie there: `*name` is a pointer, `name` an int64."""
-        row = Value(self, POINTER, "%row")
-        return SimpleNamespace(
-            **{
-                name.removeprefix("*"): row.load(POINTER if name.startswith("*") else I64, 8 * slot, 8)
-                for slot, name in enumerate(slots.split())
-            }
-        )
+        """The row's arguments by name, in the order they lie there: `*name` is a pointer, `name` or `#name` an int64.
+
+        They keep their names in the text.
+        """
+        row, values = Value(self, POINTER, "%row"), {}
+        for slot, word in enumerate(slots.split()):
+            type, name = POINTER if word.startswith("*") else I64, word.lstrip("*#")
+            values[name] = Value(self, type, f"%{name}")
+            self.write(f"%{name} = load {type}, ptr {(row + 8 * slot).name}, align 8")
+        return SimpleNamespace(**values)
 
     def stack(self, size: int) -> Value:
         """`size` bytes of stack, aligned to 64, taken once on entry."""

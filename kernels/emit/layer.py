@@ -39,6 +39,11 @@ class Geometry:
         return sides[0], sides[1]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to compute."""
+        return 0 in (self.batch, *self.output)
+
+    @property
     def is_padded(self) -> bool:
         return self.padding != ((0, 0), (0, 0))
 

@@ -90,7 +90,7 @@ NOWHERE = Place("nowhere")
 class Family:
     """Kernels that differ in their variant words alone: `gemm_6_4_float` is `write(f, 6, 4, "float")`.
 
-    slots  names of the row's arguments in order, `*` before an address
+    slots  names of the row's arguments in order, `*` before an address, `#` before a count that is at least 1
     """
 
     name: str
@@ -98,9 +98,13 @@ class Family:
     write: Callable[..., None]
 
     def arguments(self, values: dict[str, int | Place]) -> tuple[int | Place, ...]:
-        names = self.slots.replace("*", "").split()
+        names = self.slots.replace("*", "").replace("#", "").split()
         if values.keys() != set(names):
             raise TypeError(f"{self.name} takes {', '.join(names)}, got {', '.join(values)}")
+        for slot in self.slots.split():
+            count = values[slot[1:]] if slot.startswith("#") else 1
+            if isinstance(count, int) and count < 1:
+                raise ValueError(f"expected {slot[1:]} of {self.name} to be at least 1, got {count}")
         return tuple([values[name] for name in names])
 
 

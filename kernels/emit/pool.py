@@ -19,7 +19,7 @@ from .plan import Compiled, Eight, Family, Finish, Plan, float_bits, result, sou
 from .rounding import round_half_even
 from .target import Target
 
-_SLOTS = "*a *out pixels lines a_pixel a_line out_pixel out_line taps_y taps_x line tap blocks columns finish"
+_SLOTS = "*a *out #pixels #lines a_pixel a_line out_pixel out_line #taps_y #taps_x line tap #blocks #columns finish"
 
 
 def _each_window(f: Function, row: Any, lanes: int, width: str, window: Callable[[Value], Value]) -> None:
@@ -162,6 +162,8 @@ def window_sizes(geometry: Geometry) -> set[int]:
 
 def plan_average_pool(target: Target, geometry: Geometry, tensor: Eight, low: int, high: int) -> Compiled | str:
     """The runtime's integer average over the inputs inside each window, half away from zero; or why not."""
+    if geometry.is_empty:
+        return Plan(target).done("nothing to compute")
     sizes = window_sizes(geometry)
     if min(sizes) < 1:
         return "a window lies wholly outside the image"
@@ -179,6 +181,8 @@ def plan_average_pool(target: Target, geometry: Geometry, tensor: Eight, low: in
 
 def plan_max_pool(target: Target, geometry: Geometry, tensor: Eight, low: int, high: int) -> Compiled | str:
     """The greatest input of each window; or why not."""
+    if geometry.is_empty:
+        return Plan(target).done("nothing to compute")
     if min(window_sizes(geometry)) < 1:
         return "a window lies wholly outside the image"
     plan = Plan(target)
@@ -195,6 +199,8 @@ def plan_mean(
     `sum` is of quantized values; scale and bias are float32, the bias holding both zero points.
     """
     plan, finish = Plan(target), Finish(output.offset, 0, 255)
+    if 0 in (outer, inner):
+        return plan.done("nothing to compute")
     for block in channel_blocks(target, inner):
         plan.row(
             SUM,

@@ -26,7 +26,7 @@ def _write_walk(f: Function) -> None:
         walk.row = walk.row + walk.row.load(I64, 8, 8)
 
 
-WALK = Family("walk", "*table rows", _write_walk)
+WALK = Family("walk", "*table #rows", _write_walk)
 
 
 class Program:

@@ -50,7 +50,7 @@ def _write_softmax(f: Function, kind: str) -> None:
         line.a, line.out = line.a + row.size, line.out + row.size
 
 
-SOFTMAX = Family("softmax", "*a *out size rows *table out_scale", _write_softmax)
+SOFTMAX = Family("softmax", "*a *out #size #rows *table out_scale", _write_softmax)
 
 
 def plan_softmax(
@@ -61,6 +61,8 @@ def plan_softmax(
     exponentials float32 (256,): element 255 - d is exp(-scale * beta * d), for a distance d from the maximum.
     """
     plan = Plan(target)
+    if 0 in (rows, size):
+        return plan.done("nothing to compute")
     plan.row(
         SOFTMAX,
         "away" if output.signed else "half",

@@ -9,6 +9,7 @@ from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FloatRule
 
+WINDOWS, DILATIONS = st.integers(1, 4), st.sampled_from([1, 1, 2])
 CHANNELS = st.sampled_from([1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 80])
 
 
@@ -24,7 +25,7 @@ def random_bytes(rng, shape, signed):
 
 
 @st.composite
-def geometries(draw, channels, outputs, windows=st.integers(1, 4), dilations=st.sampled_from([1, 1, 2])):
+def geometries(draw, channels, outputs, windows=WINDOWS, dilations=DILATIONS):
     """Windows of any size, stride and dilation on small images, padded as SAME, as VALID or oddly."""
     window, stride, dilation, size, output, before = [], [], [], [], [], []
     for _ in range(2):

@@ -129,6 +129,13 @@ def test_accumulators_wrap_as_in_the_runtime(variant):
     assert run(plan_dense(variant, 1, layer), [x], (1, 1), np.int8).item() == -21
 
 
+def test_an_empty_output_needs_no_rows():
+    eight = Eight(True, 0)
+    layer = Layer(np.ones((2, 1, 1, 3), np.int8), 0, None, eight, eight, -128, 127, FloatRule(np.ones(2, np.float32)))
+    for geometry in (Geometry(0, (4, 4, 3), (4, 4, 2), (1, 1)), Geometry(1, (0, 4, 3), (0, 4, 2), (1, 1))):
+        assert plan_convolution(target.NEUTRAL, geometry, layer).stages == ()
+
+
 @pytest.mark.parametrize("weight", [-255, -129, -128, 0, 127, 128, 254, 255])
 def test_any_weight_less_any_zero_point_is_a_sum_of_int8(weight):
     parts = split_outliers(np.array([weight], np.int32))

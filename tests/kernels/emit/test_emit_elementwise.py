@@ -1,0 +1,99 @@
+"""Emitted ADD, SUB, MUL and flips equal the arithmetic of the runtime, for any broadcast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from emitted_cases import eight, random_bytes
+from guarded import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qengine.kernels.emit.elementwise import AddNumbers, broadcast_runs, plan_add, plan_flip, plan_mul
+from qengine.kernels.emit.plan import Eight
+from qengine.kernels.requantize import Float32
+
+
+@st.composite
+def broadcasts(draw):
+    """Two shapes that broadcast, runs of ones and of equal axes mixed."""
+    shape = draw(st.lists(st.sampled_from([1, 2, 3, 5, 16, 70]), min_size=0, max_size=4))
+    shapes = []
+    for _ in range(2):
+        ones = [draw(st.booleans()) for _ in shape]
+        own = [1 if one and draw(st.booleans()) else n for one, n in zip(ones, shape, strict=True)]
+        shapes.append(tuple(own[draw(st.integers(0, len(own))) if draw(st.booleans()) else 0 :]))
+    return shapes
+
+
+@st.composite
+def pairs(draw):
+    signed = draw(st.booleans())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    a, b = (random_bytes(rng, shape, signed) for shape in draw(broadcasts()))
+    types = [eight(draw, signed) for _ in range(3)]
+    low, high = types[2].range
+    if draw(st.booleans()):
+        low, high = types[2].zero_point, max(types[2].zero_point, high - 9)
+    scales = np.exp(rng.uniform(-3, 3, 3)).astype(np.float32)
+    return a, b, types, low, high, scales
+
+
+@settings(max_examples=80)
+@given(case=pairs(), subtract=st.booleans())
+def test_sums_equal_the_fixed_point_rule(variant, case, subtract):
+    a, b, types, low, high, scales = case
+    numbers = AddNumbers.of(*scales, subtract=subtract)
+    ma, mb, shift = numbers.a_multiplier, numbers.b_multiplier, numbers.shift
+    total = (a.astype(np.int64) - types[0].zero_point) * ma + (b.astype(np.int64) - types[1].zero_point) * mb
+    want = np.clip(((total + (1 << (shift - 1))) >> shift) + types[2].zero_point, low, high).astype(a.dtype)
+    compiled = plan_add(variant, a.shape, b.shape, *types, numbers, low, high)
+    assert np.array_equal(run(compiled, [a, b], want.shape, a.dtype), want)
+
+
+@settings(max_examples=60)
+@given(case=pairs())
+def test_products_equal_the_float_rule(variant, case):
+    a, b, types, low, high, scales = case
+    scale = np.float32(np.float32(scales[0] * scales[1]) / scales[2])
+    product = (a.astype(np.int32) - types[0].zero_point) * (b.astype(np.int32) - types[1].zero_point)
+    want = Float32(scale)(product, types[2].zero_point, low, high, a.dtype)
+    compiled = plan_mul(variant, a.shape, b.shape, *types, scale, low, high)
+    assert np.array_equal(run(compiled, [a, b], want.shape, a.dtype), want)
+
+
+def test_every_pair_of_bytes_is_added_without_overflow(variant):
+    """The largest multipliers, 2**21, with zero points that push all to one side."""
+    a, b = (x.astype(np.uint8) for x in np.meshgrid(np.arange(256), np.arange(256)))
+    for zero_point in (0, 255):
+        types = [Eight(False, zero_point), Eight(False, zero_point), Eight(False, 255 - zero_point)]
+        numbers = AddNumbers(2**21, 2**21, 13)
+        total = (a.astype(np.int64) + b - 2 * zero_point) * 2**21 + 2**12
+        want = np.clip((total >> 13) + 255 - zero_point, 0, 255).astype(np.uint8)
+        assert np.array_equal(
+            run(plan_add(variant, a.shape, b.shape, *types, numbers, 0, 255), [a, b], a.shape, a.dtype), want
+        )
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 63, 64, 65, 1000])
+def test_a_flip_is_its_own_inverse(variant, size):
+    x = random_bytes(np.random.default_rng(size), (size,), True)
+    stored = run(plan_flip(variant, size), [x.view(np.uint8)], (size,), np.uint8)
+    assert np.array_equal(stored, x.view(np.uint8) ^ 0x80)
+
+
+@pytest.mark.parametrize("ratio", [2.0**-11, 2.0**8])
+def test_multipliers_outside_the_rule_are_refused(ratio):
+    with pytest.raises(ValueError, match=r"expected input scale / output scale in \[2\*\*-10, 2\*\*8\), got"):
+        AddNumbers.of(ratio, ratio, 1.0)
+
+
+def test_a_row_that_repeats_is_not_unrolled():
+    assert len(broadcast_runs((64, 32, 8), (8,))) == 1
+    assert len(broadcast_runs((64, 32, 8), (64, 32, 8))) == 1
+    assert len(broadcast_runs((1,), (64, 32, 8))) == 1
+
+
+def test_shapes_that_do_not_broadcast_are_refused():
+    with pytest.raises(ValueError, match="broadcast"):
+        broadcast_runs((2, 3), (2, 4))

@@ -1,0 +1,151 @@
+"""Processor variants, kernels for processors that aren't here, and what is said where none can run."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import numpy as np
+import pytest
+from fresh import fresh_process
+
+from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
+from qengine.kernels.emit.convolution import plan_convolution
+from qengine.kernels.emit.dense import plan_dense
+from qengine.kernels.emit.depthwise import plan_depthwise
+from qengine.kernels.emit.fill import COPY
+from qengine.kernels.emit.layer import Geometry, Layer
+from qengine.kernels.emit.plan import Eight, Plan, result, source
+from qengine.kernels.emit.program import WALK
+from qengine.kernels.emit.rounding import FloatRule
+
+
+def test_the_best_variant_is_chosen_and_can_be_forced(monkeypatch):
+    monkeypatch.delenv("QENGINE_CPU", raising=False)
+    everything = frozenset().union(*(variant.needs for variant in target.TARGETS.values()))
+    assert target.choose(everything) is target.AVX512VNNI
+    assert target.choose(everything - {"avx512bw"}) is target.AVXVNNI
+    assert target.choose(frozenset({"avx2", "fma"})) is target.AVX2
+    assert target.choose(frozenset()) is target.NEUTRAL
+    monkeypatch.setenv("QENGINE_CPU", "avx2")
+    assert target.choose(everything) is target.AVX2
+    assert target.runs_on(target.AVXVNNI, target.AVX512VNNI.needs)
+
+
+def test_a_variant_that_cannot_run_is_refused(monkeypatch):
+    with pytest.raises(ValueError, match="QENGINE_CPU is 'avx2', which this processor can't run"):
+        target.choose(frozenset(), "avx2")
+    monkeypatch.setenv("QENGINE_CPU", "mmx")
+    with pytest.raises(ValueError, match=r"expected QENGINE_CPU to be one of .*, got 'mmx'"):
+        target.choose(frozenset())
+
+
+def plans_of_every_kind(variant):
+    """One operation or more for every kernel family, with every word that a name may hold."""
+    rng = np.random.default_rng(0)
+
+    def layer(shape, outputs, signed, scale=0.01):
+        dtype, eight = (np.int8, Eight(True, -128)) if signed else (np.uint8, Eight(False, 7))
+        weights = rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype)
+        low, high = eight.range
+        scales = np.full(outputs, scale, np.float32)
+        return Layer(weights, 0 if signed else 100, None, eight, eight, low, high, FloatRule(scales))
+
+    for signed in (True, False):
+        for outputs in (3, 16, 40, 70):
+            geometry = Geometry(1, (9, 9, 5), (9, 9, outputs), (3, 3), before=(1, 1))
+            yield plan_convolution(variant, geometry, layer((outputs, 3, 3, 5), outputs, signed))
+            yield plan_dense(variant, 1, layer((outputs, 20), outputs, signed, 1e9))
+        for channels, size in ((8, 3), (20, 3), (40, 5), (70, 3)):
+            geometry = Geometry(1, (9, 9, channels), (9, 9, channels), (size, size), before=(size // 2, size // 2))
+            yield plan_depthwise(variant, geometry, layer((1, size, size, channels), channels, signed))
+        geometry = Geometry(1, (9, 9, 3), (7, 7, 6), (2, 2), dilation=(2, 2))
+        yield plan_depthwise(variant, geometry, layer((1, 2, 2, 6), 6, signed))
+        eight = Eight(signed, 5)
+        low, high = eight.range
+        geometry = Geometry(1, (5, 5, 70), (5, 5, 70), (3, 3), before=(1, 1))
+        yield pool.plan_average_pool(variant, geometry, eight, low, high)
+        yield pool.plan_max_pool(variant, geometry, eight, low, high)
+        yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
+        yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
+        numbers = elementwise.AddNumbers.of(1.0, 0.5, 0.7)
+        for b_shape in ((3, 70), (1,)):
+            yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
+            yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
+        yield elementwise.plan_flip(variant, 100)
+    plan = Plan(variant)
+    plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
+    yield plan.done("a copy")
+
+
+def kernels_of_every_kind(variant):
+    return sorted({WALK.name}.union(*(compiled.kernels for compiled in plans_of_every_kind(variant))))
+
+
+def test_every_family_is_among_the_kernels_tried():
+    """All but the one that only AVX-512 has, which its own variant tries."""
+    tried = {name.split("_")[0] for name in kernels_of_every_kind(target.NEUTRAL)}
+    assert tried == library.FAMILIES.keys() - {"depthflat"}
+    assert {name.split("_")[0] for name in kernels_of_every_kind(target.AVX512VNNI)} == library.FAMILIES.keys()
+
+
+def test_neutral_kernels_are_emitted_for_aarch64(host):
+    """They need nothing of x86, and nothing from outside but what moves and fills memory."""
+    for name in kernels_of_every_kind(target.NEUTRAL):
+        text = library.text(name, target.NEUTRAL)
+        assert "x86" not in text
+        assembly = native.cross_assembly(text, "aarch64-unknown-linux-gnu")
+        called = set(re.findall(r"^\s(?:bl|b)\s+([A-Za-z_]\w*)", assembly, re.MULTILINE))
+        assert called <= {"memcpy", "memset"}, name
+
+
+def test_every_kernel_can_be_printed(variant):
+    name = "gemm_2_1_float_plain_full_int8"
+    assert f"define void @{variant.name}.{name}(" in library.text(name, variant)
+    assert f"{variant.name}.{name}:" in native.assembly(library.text(name, variant), variant)
+
+
+def test_an_unknown_kernel_is_an_error():
+    with pytest.raises(KeyError, match="nothing"):
+        library.text("nothing_1", target.NEUTRAL)
+
+
+REFUSED = """
+import ctypes
+PR_SET_MDWE, REFUSE_EXEC_GAIN = 65, 1
+if ctypes.CDLL(None).prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0):
+    raise SystemExit(print('kernel too old'))
+from qengine.kernels.emit import native
+try:
+    native.variant()
+except native.NoNativeCode as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux' way to refuse executable memory")
+def test_refused_executable_memory_is_said(tmp_path):
+    said = fresh_process(REFUSED, tmp_path)
+    if said == "kernel too old":
+        pytest.skip("this Linux can't refuse executable memory")
+    assert said == "no native code: the system refuses executable memory"
+
+
+HIDDEN = """
+import sys
+sys.modules['llvmlite'] = None
+from qengine.kernels.emit import native
+try:
+    native.variant()
+except native.NoNativeCode as error:
+    print(error)
+"""
+
+
+def test_a_missing_llvmlite_is_said(tmp_path):
+    assert fresh_process(HIDDEN, tmp_path).startswith("no native code: llvmlite can't be imported (")
+
+
+def test_importing_loads_neither_numba_nor_llvmlite(tmp_path):
+    script = "import sys, qengine.kernels.emit.library; print(sys.modules.keys() & {'numba', 'llvmlite'})"
+    assert fresh_process(script, tmp_path) == "set()"
