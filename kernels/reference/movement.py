@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..arrays import AnyArray, IntegerArray
@@ -72,3 +74,35 @@ def rescale_uint8(x: AnyArray, source: tuple[np.float32, int], target: tuple[np.
     bias = np.float32(np.float32(-source[1]) * factor)
     real = x.astype(np.float32) * factor + bias
     return np.clip(float_to_int32(round_half_away(real)) + target[1], 0, 255).astype(np.uint8)
+
+
+def space_to_batch(x: AnyArray, blocks: Sequence[int], paddings: IntegerArray, value: int) -> AnyArray:
+    """(n spatial.. c) -> (blocks.. * n, spatial / blocks.. c): pixels a block apart go to one batch."""
+    spatial = len(blocks)
+    x = pad(x, np.pad(paddings, ((1, 1), (0, 0))), value)
+    n, c = x.shape[0], x.shape[-1]
+    lengths = [length // block for length, block in zip(x.shape[1:-1], blocks, strict=True)]
+    x = x.reshape(n, *(part for both in zip(lengths, blocks, strict=True) for part in both), c)
+    order = (*range(2, 2 * spatial + 1, 2), 0, *range(1, 2 * spatial, 2), 2 * spatial + 1)
+    return x.transpose(order).reshape(n * int(np.prod(blocks)), *lengths, c)
+
+
+def batch_to_space(x: AnyArray, blocks: Sequence[int], crops: IntegerArray) -> AnyArray:
+    """(blocks.. * n, spatial.. c) -> (n, spatial * blocks - crops.. c): the inverse of `space_to_batch`."""
+    spatial = len(blocks)
+    n, lengths, c = x.shape[0] // int(np.prod(blocks)), x.shape[1:-1], x.shape[-1]
+    x = x.reshape(*blocks, n, *lengths, c)
+    order = (spatial, *(axis for i in range(spatial) for axis in (spatial + 1 + i, i)), 2 * spatial + 1)
+    x = x.transpose(order).reshape(n, *(length * block for length, block in zip(lengths, blocks, strict=True)), c)
+    sides = zip(x.shape[1:-1], crops.tolist(), strict=True)
+    return x[(slice(None), *(slice(before, length - after) for length, (before, after) in sides))]
+
+
+def reverse_sequence(x: AnyArray, lengths: IntegerArray, axis: int, batch: int) -> AnyArray:
+    """x with the first lengths[b] elements along `axis` backwards, b counting along dimension `batch`."""
+    steps = np.arange(x.shape[axis])
+    wanted = lengths.astype(np.int64)[:, None]
+    places = np.where(steps < wanted, wanted - 1 - steps, steps)
+    places = places if batch < axis else places.T
+    shape = [length if i in (axis, batch) else 1 for i, length in enumerate(x.shape)]
+    return np.take_along_axis(x, places.reshape(shape), axis)

@@ -51,3 +51,26 @@ def _in_lanes(lines: FloatingArray, largest: bool) -> Int64Array:
         wins = ~np.isnan(value) & (np.isnan(best) | (value > best if largest else value < best))
         best, where = np.where(wins, value, best), np.where(wins, i, where)
     return np.where(np.isnan(best), 0, where)
+
+
+def largest(x: AnyArray, k: int) -> Int64Array:
+    """Where the k largest elements along the last axis are, (.. k), falling; ties by position, NaN last."""
+    # ~x reverses the order of integers of any sign, where -x has no room for the lowest.
+    keys = -x if x.dtype.kind == "f" else ~x
+    order: Int64Array = np.argsort(keys, axis=-1, kind="stable")
+    return order[..., :k]
+
+
+def unique(x: AnyArray) -> tuple[AnyArray, Int64Array]:
+    """The different elements of x (n), in the order of their first coming, and which of them each element is.
+
+    The runtime looks elements up by comparison, which NaN never wins: it passes for the smallest element so far, and
+    where it comes first, everything passes for it.
+    """
+    if x.dtype.kind == "f" and np.isnan(x).any():
+        if np.isnan(x[0]):
+            return x[:1], np.zeros(x.shape, np.int64)
+        x = np.where(np.isnan(x), np.fmin.accumulate(x), x)
+    _, first, which = np.unique(x, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return x[first[order]], np.argsort(order)[which.reshape(-1)]
