@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
-from .model import Model, Quantization, Signature, Tensor, TensorType
+from .model import Blockwise, Model, Quantization, Signature, Tensor, TensorType
 from .op import Array
 from .program import Program, Runtime
 from .tflite import check_model, load
@@ -274,8 +274,8 @@ class Interpreter:
         tensor = self._tensor(int(tensor_index), int(subgraph_index))
         shape = self._shape(subgraph_index, tensor_index)
         signature = tensor.shape_signature
-        scales, points, axis, block = self._quantization(tensor.quantization)
-        single = len(scales) == 1
+        scales, points, axis, block = self._quantization(tensor.quantization, subgraph_index)
+        single = len(scales) == 1 and not block
         return {
             "name": tensor.name or "",
             "index": int(tensor_index),
@@ -292,7 +292,12 @@ class Interpreter:
             "sparsity_parameters": _sparsity(tensor),
         }
 
-    def _quantization(self, quantization: Quantization | None) -> tuple[Array, Array, int, int]:
+    def _quantization(self, quantization: Quantization | None, graph: int) -> tuple[Array, Array, int, int]:
+        """scales, zero points, quantized dimension, block size."""
+        if quantization is not None and isinstance(quantization.details, Blockwise):
+            scales = self._tensor(quantization.details.scales, graph)
+            values = scales.array.reshape(-1).copy() if scales.is_constant else np.array([], np.float16)
+            return values, np.array([], np.int32), quantization.axis, quantization.details.block_size
         if quantization is None or quantization.scale is None or quantization.zero_point is None:
             return np.array([], np.float32), np.array([], np.int32), 0, 0
         points = quantization.zero_point.astype(np.int32)

@@ -24,6 +24,7 @@ class Spec(Value):
 
     shape: None where it is known only while running; value: the array of a constant, else None.
     folded: the value isn't in the file: it was computed from constants while preparing.
+    block_scale: float16 (n, blocks), the scales of weights quantized in blocks along the last axis, else None.
     """
 
     shape: Shape | None
@@ -33,6 +34,7 @@ class Spec(Value):
     is_variable: bool = False
     name: str | None = None
     folded: bool = False
+    block_scale: Array | None = None
 
     @property
     def stored(self) -> bool:

@@ -14,7 +14,7 @@ from .errors import ModelError, Unsupported
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
-from .model import External, Graph, Model, Node, Shape, Tensor, TensorType
+from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
 from .native import Assembly, Part, roomy
 from .op import Array, Dynamic, Graphs, Op, Spec, Specs, Step
 
@@ -124,7 +124,26 @@ class Program:
             except ValueError as error:
                 raise ModelError(str(error), f"{self.place}.tensors[{index}]") from error
         shape = tensor.shape or ()
-        return Spec(shape, tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
+        return Spec(
+            shape,
+            tensor.type,
+            tensor.quantization,
+            value,
+            tensor.is_variable,
+            tensor.name,
+            block_scale=self._block_scale(tensor),
+        )
+
+    def _block_scale(self, tensor: Tensor) -> Array | None:
+        """The scales of a tensor quantized in blocks: a constant of the graph, as one row of scales a row of values."""
+        details = None if tensor.quantization is None else tensor.quantization.details
+        if not isinstance(details, Blockwise) or not 0 <= details.scales < len(self.graph.tensors):
+            return None
+        scales = self.graph.tensors[details.scales]
+        if scales.type is not TensorType.FLOAT16 or not scales.is_constant:
+            return None
+        rows, size = (tensor.shape or (0,))[0], scales.array.size
+        return scales.array.reshape(rows, -1) if rows and size % rows == 0 else None
 
     @staticmethod
     def _constant(tensor: Tensor) -> Array:

@@ -65,6 +65,25 @@ def quantize_xnnpack(x: Float32Array) -> Rows:
     return Rows(q.astype(np.float64) - zero[:, None].astype(np.float64), (ONE / inverse).astype(np.float32))
 
 
+def blockwise_sums(centered: Float64Array, weights: AnyArray, block_scale: Float32Array) -> Float32Array:
+    """Rows (r, k) times weights (o, k) of 4 bits, each block of k with a scale of its own, (o, blocks) -> (r, o).
+
+    Sums of a block are exact; scaled, they are added up in float32.
+    """
+    outputs, blocks = block_scale.shape
+    parts = centered.reshape(len(centered), blocks, -1), weights.astype(np.float64).reshape(outputs, blocks, -1)
+    exact = np.matmul(parts[0].transpose(1, 0, 2), parts[1].transpose(1, 2, 0))
+    scaled: Float32Array = (exact.astype(np.float32) * block_scale.T[:, None, :]).sum(axis=0, dtype=np.float32)
+    return scaled
+
+
+def rounded_to_bfloat16(x: Float32Array) -> Float32Array:
+    """float32 numbers with the 8 significant bits of bfloat16, half to even."""
+    bits = x.astype(np.float32).view(np.uint32)
+    kept = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return kept.view(np.float32)
+
+
 def scaled_together(sums: AnyArray, row_scale: Float32Array, weight_scale: Float32Array, bias: AnyArray) -> AnyArray:
     """sums (r, m, o) -> float32: sum * (row scale * weight scale) + bias, each step rounded."""
     together = row_scale[:, None, None] * weight_scale

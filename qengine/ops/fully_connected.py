@@ -6,20 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
-from ..kernels.arrays import FloatingArray
+from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.dense import plan_dense
 from ..kernels.profile import Profile
+from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
+    blockwise_sums,
     quantize_asymmetric,
     quantize_symmetric,
     quantize_xnnpack,
+    rounded_to_bfloat16,
     scaled_fused,
     scaled_together,
 )
 from ..kernels.requantizers import Float32, Float64, HalfUp, Requantizer
-from ..model import Shape, TensorType
+from ..model import Blockwise, Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, FullyConnectedOptionsWeightsFormat
 from ..scales import zero_point_of
@@ -129,10 +134,37 @@ class FullyConnected(Op):
         """One row every `depth` activations."""
         depth = known(products.weights)[1]
         rows = volume(known(products.x)) // depth if depth else 0
+        quantization = products.weights.quantization
+        if quantization is not None and isinstance(quantization.details, Blockwise):
+            return self._plan_blockwise(products, profile, rows)
         if profile is Profile.XNNPACK:
             return products.plan_dynamic(quantize_xnnpack, scaled_fused, rows)
         asymmetric = self.asymmetric_quantize_inputs
         return products.plan_dynamic(quantize_asymmetric if asymmetric else quantize_symmetric, scaled_together, rows)
+
+    def _plan_blockwise(self, products: Products, profile: Profile, rows: int) -> Step:
+        """4-bit weights with a scale for every block of them.
+
+        XNNPACK rounds the scales to bfloat16; the optimized kernel doesn't apply the fused activation; the reference
+        kernel knows no blocks and takes 0 for the scale: what it gives is the bias.
+        """
+        block_scale = products.weights.block_scale
+        if block_scale is None or products.weights.type is not T.INT4:
+            raise ModelError("expected INT4 weights with a constant FLOAT16 scale a block, got others", "inputs[1]")
+        depth, shape = known(products.weights)[1], known(products.output)
+        if depth % block_scale.shape[1]:
+            raise ModelError(f"expected blocks that divide {depth} columns, got {block_scale.shape[1]}", "inputs[1]")
+        scales = block_scale.astype(np.float32)
+        low, high = (-np.inf, np.inf) if profile is Profile.OPTIMIZED else self.fused_activation_function.bounds
+        quantize = profile.pick(reference=quantize_asymmetric, xnnpack=quantize_xnnpack)
+        used = profile.pick(reference=scales * 0, optimized=scales, xnnpack=rounded_to_bfloat16(scales))
+
+        def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
+            centered, scale = quantize(x.reshape(rows, depth))
+            result = blockwise_sums(centered, weights, used) * scale[:, None]
+            return clamped((result if bias is None else result + bias).reshape(shape), low, high)
+
+        return Step(run, "fully_connected_blockwise", quantize.__name__, volume(shape) * depth)
 
     def version(self, specs: Specs) -> int:
         x, weights = specs.input(0), specs.input(1)
