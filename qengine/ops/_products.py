@@ -38,6 +38,7 @@ class Products:
 
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
+    widened: another type than its own that the output of UINT8 activations may have.
     native: the planner of the emitted kernels, given constant weights and bias.
     """
 
@@ -51,6 +52,7 @@ class Products:
     fused: ActivationFunctionType
     kernel: str
     needs_bias: bool = True
+    widened: TensorType | None = None
     native: Native | None = None
 
     @property
@@ -68,7 +70,7 @@ class Products:
             )
         if weights.type is not T.FLOAT32 and x.type is T.FLOAT32 and weights.value is None:
             raise Unsupported("expected constant weights with float activations, got computed ones", "inputs[1]")
-        if self.output.type is not x.type:
+        if self.output.type is not x.type and not (x.type is T.UINT8 and self.output.type is self.widened):
             raise ModelError(f"expected {x.type.name} as of the input, got {self.output.type.name}", "outputs[0]")
         if bias is None:
             return
@@ -154,7 +156,7 @@ class Products:
 
         def compiled(target: Target) -> Compiled | str:
             weights, bias = self.weights.value, self.bias
-            if self.native is None or self.x.type is T.INT16:
+            if self.native is None or T.INT16 in (self.x.type, self.output.type):
                 return "no native kernel for these types"
             if weights is None or (bias is not None and bias.value is None):
                 return "native kernels need constant weights and bias"

@@ -78,6 +78,7 @@ class FullyConnected(Op):
             depth,
             self.fused_activation_function,
             "fully_connected",
+            widened=T.INT16,
             native=lambda target, layer: plan_dense(target, rows, layer),
         )
 
