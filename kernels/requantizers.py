@@ -199,3 +199,24 @@ class Float32(Requantizer):
 
     def __call__(self, acc: IntegerArray, zero_point: int, low: int, high: int, dtype: npt.DTypeLike) -> AnyArray:
         return np.clip(self.rescale(acc) + zero_point, low, high).astype(dtype)
+
+
+def of_products(
+    rule: type[Requantizer],
+    input_scale: np.float32,
+    weight_scales: Float32Array,
+    output_scale: np.float32,
+    *,
+    single: bool = False,
+) -> Requantizer:
+    """The requantizer of sums of products: input scale * weight scales / output scale, as the runtime computes it.
+
+    weight_scales float32, a scalar or (c,). Float32 (XNNPACK): f32(f32(input * weight) / output). Others in double:
+    (input * weight) / output, and where `single` (uint8 kernels, fully connected with one scale) the product is
+    rounded to float32 first.
+    """
+    if rule is Float32:
+        return Float32.from_real((input_scale * weight_scales).astype(np.float32) / output_scale)
+    wide = weight_scales.astype(np.float64)
+    product = (input_scale * weight_scales).astype(np.float64) if single else np.float64(input_scale) * wide
+    return rule.from_real(product / np.float64(output_scale))

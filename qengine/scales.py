@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .affine import activation_range
 from .errors import ModelError
-from .kernels.requantizers import Float32, Requantizer
+from .kernels.requantizers import Float32, Requantizer, of_products
 from .op import Spec
 from .options import ActivationFunctionType
 
@@ -38,16 +38,10 @@ def product_scale(
 ) -> Requantizer:
     """The requantizer of sums of products: input scale * weight scale / output scale, one or one per channel.
 
-    Float32 (XNNPACK): f32(f32(input * weight) / output). Others in double: (input * weight) / output, and where
-    `single` (uint8 kernels, fully connected with one scale) the product is rounded to float32 first.
+    single: whether the product of scales is rounded to float32 first (`of_products`).
     """
-    s_in = scale_of(x, "inputs[0]")
-    s_w = scales_of(weights, "inputs[1]")
-    s_out = scale_of(output, "outputs[0]")
-    if rounding is Float32:
-        return Float32.from_real((s_in * s_w).astype(np.float32) / s_out)
-    product = (s_in * s_w).astype(np.float64) if single else np.float64(s_in) * s_w.astype(np.float64)
-    return rounding.from_real(product / np.float64(s_out))
+    s_in, s_w, s_out = scale_of(x, "inputs[0]"), scales_of(weights, "inputs[1]"), scale_of(output, "outputs[0]")
+    return of_products(rounding, s_in, s_w, s_out, single=single)
 
 
 def fused_range(fused: ActivationFunctionType, output: Spec, rounding: type[Requantizer]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Sums of products: convolution, depthwise and transposed convolution, fully connected. Scales come after (requantizers).
+"""Sums of products: convolution, depthwise and transposed convolution. Scales come after (requantizers.py).
 
 Sums of integers may be taken in a float type that holds every partial sum exactly (matmul.py has the bound).
 Axes: n h w c for activations, o h w i for filters (TFLite's order).

@@ -1,4 +1,4 @@
-"""Exact matrix products of integers through floating-point BLAS, and in which float type that is exact."""
+"""In which float type sums of products of integers are exact, so that BLAS may take them."""
 
 from __future__ import annotations
 
@@ -45,24 +45,3 @@ def with_bias(sums: AnyArray, bias: IntegerArray | None, accumulator: npt.DTypeL
     """Exact integral sums (..., o) plus bias (o,), as `accumulator`, in which the sum wraps."""
     acc = sums.astype(np.int64).astype(accumulator)
     return acc if bias is None else acc + bias.astype(accumulator)
-
-
-def matmul_accumulate(
-    x: IntegerArray,
-    input_zero_point: int,
-    weights: IntegerArray,
-    weight_zero_point: int = 0,
-    bias: IntegerArray | None = None,
-    *,
-    accumulator: npt.DTypeLike = np.int32,
-) -> IntegerArray:
-    """Sum over k of (x - input_zero_point) * (weights - weight_zero_point), plus bias.
-
-    x (..., k) and weights (o, k) of 8 or 16 bits, bias (o,) -> (..., o) of type `accumulator`, int32 or int64, in which
-    the sum wraps.
-    """
-    if x.shape[-1] != weights.shape[-1]:
-        raise ValueError(f"expected as many columns in x as in weights, got {x.shape[-1]} and {weights.shape[-1]}")
-    w = centered(weights, weight_zero_point, np.int64)
-    dtype = product_type(x.dtype, input_zero_point, w)
-    return with_bias(centered(x, input_zero_point, dtype) @ w.astype(dtype).T, bias, accumulator)

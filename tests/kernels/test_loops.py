@@ -9,7 +9,6 @@ from hypothesis import given
 
 from qengine.kernels.reference import accumulate as reference
 from qengine.kernels.reference.conv import Geometry
-from qengine.kernels.reference.matmul import matmul_accumulate
 
 pytest.importorskip("numba", reason="numba isn't installed")
 
@@ -42,7 +41,7 @@ def test_a_fully_connected_layer_is_the_reference_s(case):
     accumulator = accumulator_of(case)
     acc = loops.matmul_accumulate(*case[:5], accumulator=accumulator)
     assert acc.dtype == accumulator
-    np.testing.assert_array_equal(acc, matmul_accumulate(*case[:5], accumulator=accumulator))
+    np.testing.assert_array_equal(acc, reference.matmul_accumulate(*case[:5], accumulator=accumulator))
 
 
 def test_sums_wrap_as_the_reference_s():
