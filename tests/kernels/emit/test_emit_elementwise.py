@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qengine.kernels.emit.elementwise import AddNumbers, broadcast_runs, plan_add, plan_flip, plan_mul
 from qengine.kernels.emit.plan import Eight
-from qengine.kernels.requantize import Float32
+from qengine.kernels.requantizers import Float32
 
 
 @st.composite
