@@ -299,6 +299,7 @@ class Node(Value):
     """One operator applied: tensor indices in the operator's order, -1 where an optional one is absent.
 
     version None: the writer computes the smallest that the operator's own rule allows.
+    ignored: an options table of another operator that the file gives this one; runtimes pass over it.
     """
 
     op: Op
@@ -308,6 +309,7 @@ class Node(Value):
     version: int | None = None
     mutating_variable_inputs: tuple[bool, ...] | None = None
     debug_metadata_index: int = -1
+    ignored: Op | None = None
 
 
 @dataclass(frozen=True, eq=False)

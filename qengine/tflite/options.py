@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from .. import ops
 from ..errors import ModelError
+from ..model import Node
 from ..op import Op, UnknownOp
 from . import schema
 from .fields import SCALAR
@@ -27,11 +28,11 @@ UNIONS = (
 """The two unions that hold options tables: their names, and those of their fields in code and in the schema."""
 
 
-def read_options(flat: Flat, code: int, operator: Mapping[str, Any], where: str) -> Op:
+def read_options(flat: Flat, code: int, operator: Mapping[str, Any], where: str) -> tuple[Op, UnknownOp | None]:
     """The builtin operator with this code and the options of an Operator table; an UnknownOp where it has no file.
 
-    Without a table the runtime's kernels see zeros, not the schema's defaults, and so do we. They ignore a table that
-    isn't the operator's own; it is noted as unknown.
+    Without a table the runtime's kernels see zeros, not the schema's defaults, and so do we. A table that isn't the
+    operator's own they pass over; it comes second, as what it would be if nothing were known of the operator.
     """
     name = schema.names("BuiltinOperator").get(code, f"UNKNOWN_{code}")
     second = operator["builtin_options2_type"] != 0
@@ -42,23 +43,27 @@ def read_options(flat: Flat, code: int, operator: Mapping[str, Any], where: str)
     table = flat.member(union, operator[f"{field}_type"], operator[field], place)
     values = None if table is None else flat.read(table, operator[field], place)
     kind: Any = ops.find(name)
+    found = UnknownOp(code, name, table, None if values is None else _plain(values), second)
     if kind is None:
-        plain = None if values is None else {key: _plain(value) for key, value in values.items()}
-        return UnknownOp(code, name, table, plain, second)
-    if values is None or (table, second) != schema.table_of(name):
-        if values is not None:
-            flat.unknown.append(f"{place}: {table} for {name}")
+        return found, None
+    own = (table, second) == schema.table_of(name)
+    if values is None or not own:
         values = _zeros(name)
     converters: dict[str, _Convert] = _converters(kind)
     if len(converters) < len(values):
         flat.unknown += [f"{place}.{key}" for key, value in values.items() if key not in converters and value]
     op: Op = kind(**{key: convert(values[key], f"{place}.{key}") for key, convert in converters.items()})
-    return op
+    return op, None if own or table is None else found
 
 
-def put_options(put: Put, op: Op, where: str) -> dict[str, Any]:
+def put_options(put: Put, node: Node, where: str) -> dict[str, Any]:
     """The fields of an Operator table that hold the options of a builtin operator."""
+    op = node.op
     table, second, given = _table(op)
+    if node.ignored is not None:
+        if given != _zeros(op.name):
+            raise ModelError("expected no options beside those of another operator, got some", where)
+        table, second, given = _table(node.ignored)
     if table is None and not given:
         return {}
     union, field, place = UNIONS[second]
@@ -114,8 +119,12 @@ def _converter(hint: Any) -> _Convert:
         return lambda value, where: tuple(element(part, f"{where}[{i}]") for i, part in enumerate(value))
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return lambda value, where: member(hint, value, where)
-    return lambda value, where: _plain(value)
+    return lambda value, where: _copied(value)
 
 
-def _plain(value: Any) -> Any:
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _copied(value) for name, value in values.items()}
+
+
+def _copied(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value

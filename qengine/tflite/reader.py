@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ModelError
 from ..model import Buffer, External, Graph, Metadata, Model, Node, Signature, Tensor, TensorType, VariantSubtype
-from ..op import CustomOp
+from ..op import CustomOp, Op
 from . import schema
 from .appended import appended
 from .flat import Flat
@@ -186,15 +186,20 @@ class Reader:
             self.flat.unknown.append(f"{where}.custom_options_format: {values['custom_options_format']}")
         if code != schema.CUSTOM and values["custom_options"] is not None:
             self.flat.unknown.append(f"{where}.custom_options: of a builtin operator")
-        is_custom = code == schema.CUSTOM and custom is not None
+        op: Op
+        if code == schema.CUSTOM and custom is not None:
+            op, ignored = self._custom(custom, values, where), None
+        else:
+            op, ignored = read_options(self.flat, code, values, where)
         return Node(
-            op=self._custom(custom, values, where) if is_custom else read_options(self.flat, code, values, where),
+            op=op,
             inputs=values["inputs"] or (),
             outputs=values["outputs"] or (),
             intermediates=values["intermediates"],
             version=version,
             mutating_variable_inputs=values["mutating_variable_inputs"],
             debug_metadata_index=values["debug_metadata_index"],
+            ignored=ignored,
         )
 
     def _custom(self, name: str, values: dict[str, Any], where: str) -> CustomOp:

@@ -195,7 +195,7 @@ class Writer:
         }
         for _, field, _ in UNIONS:
             values |= {f"{field}_type": 0, field: None}
-        values |= self._custom_options(op) if isinstance(op, CustomOp) else put_options(self.put, op, where)
+        values |= self._custom_options(op) if isinstance(op, CustomOp) else put_options(self.put, node, where)
         return self.put.table(
             "Operator",
             where,

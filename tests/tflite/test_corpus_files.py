@@ -25,6 +25,7 @@ ROOT = Path(os.environ.get("QENGINE_MODELS") or Path(__file__).resolve().parents
 EVERYTHING = os.environ.get("QENGINE_CORPUS") == "all"
 SAMPLE = 120
 KERNEL_SETS = {"default": "AUTO", "no_delegate": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
+WITH_A_WRONG_TABLE = {"litert/segment_sum_invalid_buffer"}
 Entry = dict[str, Any]
 
 
@@ -104,7 +105,7 @@ def test_operators_have_the_options_table_that_they_should(name: str) -> None:
     if entry["schema_version"] == schema.VERSION:
         nodes = [node for graph in load(entry["path"]).graphs for node in graph.nodes]
         for node in nodes:
-            if isinstance(node.op, UnknownOp):
+            if isinstance(node.op, UnknownOp) and name not in WITH_A_WRONG_TABLE:
                 assert (node.op.table, node.op.second) in (schema.table_of(node.op.name), (None, False))
         read = {node.op.name for node in nodes if not isinstance(node.op, CustomOp)}
         assert read <= schema.codes("BuiltinOperator").keys()

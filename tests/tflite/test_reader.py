@@ -107,14 +107,19 @@ def test_a_field_beyond_the_schema_is_noted_wherever_it_is(table: str) -> None:
         assert any(f"of {table}" in note for note in model.unknown)
 
 
-def test_a_table_of_another_operator_is_ignored_as_the_runtime_does_but_noted() -> None:
+def test_a_table_of_another_operator_is_passed_over_as_the_runtime_does_but_kept() -> None:
     raw = Raw()
-    table = raw.table("AddOptions")
     changes = conv(raw)
-    changes["Operator"] |= {"builtin_options_type": 11, "builtin_options": table}
+    changes["Operator"] |= {"builtin_options_type": 11, "builtin_options": raw.table("AddOptions")}
     model = load(raw.file(**changes))
-    assert model.unknown == ("$.subgraphs[0].operators[0].builtin_options: AddOptions for CONV_2D",)
-    assert getattr(operator(model), "dilation_w_factor") == 0  # noqa: B009
+    (node,) = model.graphs[0].nodes
+    options = {"fused_activation_function": 0, "pot_scale_int16": True}
+    assert node.ignored == UnknownOp(3, "CONV_2D", "AddOptions", options)
+    assert replace(node.op, dilation_w_factor=1, dilation_h_factor=1) == type(node.op)()
+    assert load(to_bytes(model)) == model
+    changed = replace(model.graphs[0], nodes=(replace(node, op=replace(node.op, stride_w=2)),))
+    with pytest.raises(ModelError, match="expected no options beside those of another operator, got some"):
+        to_bytes(replace(model, graphs=(changed,)))
 
 
 @pytest.mark.parametrize(
