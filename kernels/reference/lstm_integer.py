@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import AnyArray, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array
 from ..fixed_point import multiply_by_quantized_multiplier, rounding_divide_by_pot, saturate, wrap_int32
 from ..gemmlowp import inv_sqrt_quantized_multiplier, logistic, tanh
-from ..requantize import ChannelSplit, Requantizer
+from ..requantizers import ChannelSplit, Requantizer
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import AnyArray, Float32Array, Int8Array, Int64Array, IntegerArray
 from ..fixed_point import wrap_int32
-from ..requantize import Requantizer
+from ..requantizers import Requantizer
 from .dynamic_range import Rows, quantize_asymmetric, quantize_symmetric
 
 

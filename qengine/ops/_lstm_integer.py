@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.reference.lstm_integer import Cell, Gate, Norm, Sum
-from ..kernels.requantize import ChannelSplit, DoubleRounding
+from ..kernels.requantizers import ChannelSplit, DoubleRounding
 from ..op import Spec
 from ..scales import scale_of, zero_point_of
 from ._lstm import Part, Settings

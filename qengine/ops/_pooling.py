@@ -15,7 +15,7 @@ from ..kernels.emit.plan import Compiled, Eight
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.windows import Slide
-from ..kernels.requantize import DoubleRounding, Float32
+from ..kernels.requantizers import DoubleRounding, Float32
 from ..model import Shape, TensorType
 from ..op import Graphs, LikeInput, Op, Rule, Spec, Specs, Step
 from ..options import ActivationFunctionType, Padding

@@ -12,7 +12,7 @@ from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.svdf import Points, svdf_dynamic, svdf_float32, svdf_integer
-from ..kernels.requantize import DoubleRounding
+from ..kernels.requantizers import DoubleRounding
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType
