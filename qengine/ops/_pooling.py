@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..affine import activation_range
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.layer import Geometry
@@ -16,10 +15,11 @@ from ..kernels.emit.plan import Compiled, Eight
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.windows import Slide
+from ..kernels.requantizers import DoubleRounding, Float32
 from ..model import Shape, TensorType
 from ..op import Graphs, LikeInput, Op, Rule, Spec, Specs, Step
 from ..options import ActivationFunctionType, Padding
-from ..scales import scale_of, zero_point_of
+from ..scales import fused_range
 from ..shapes import of_rank, volume, window
 
 Native = Callable[[Target, Geometry, Eight, int, int], Compiled | str]
@@ -132,21 +132,11 @@ class Pool(Op):
             )
 
     def bounds(self, output: Spec, profile: Profile) -> tuple[int, int]:
-        """The clamp in quantized numbers. Without one, no quantization is asked for.
-
-        XNNPACK rounds the sum of bound and zero point, half to even; the others the bound, half away from zero.
-        """
+        """The clamp in quantized numbers. Without one, no quantization is asked for."""
         fused, limits = self.fused_activation_function, np.iinfo(output.type.dtype)
         if fused.bounds == ActivationFunctionType.NONE.bounds:
             return int(limits.min), int(limits.max)
-        scale, point = scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]")
-        if profile is not Profile.XNNPACK:
-            return activation_range(fused.name, float(scale), point, output.type.dtype)
-        low, high = (
-            int(np.rint(np.clip(np.float32(bound) / scale + np.float32(point), limits.min, limits.max)))
-            for bound in fused.bounds
-        )
-        return low, high
+        return fused_range(fused, output, Float32 if profile is Profile.XNNPACK else DoubleRounding)
 
     def version(self, specs: Specs) -> int:
         return {TensorType.INT8: 2, TensorType.INT16: 3}.get(specs.input(0).type, 1)

@@ -43,10 +43,6 @@ class Reduction(Op):
             raise ModelError(f"expected INT32, got {axes.type.name}", "inputs[1]")
         if output.type is not x.type:
             raise ModelError(f"expected {x.type.name} as of the input, got {output.type.name}", "outputs[0]")
-        if x.type is T.INT16 and x.quantization is not None and x.quantization.is_affine:
-            for spec, where in ((x, "inputs[0]"), (output, "outputs[0]")):
-                if zero_point_of(spec, where) != 0:
-                    raise ModelError(f"expected zero point 0 with INT16, got {spec.zero_point}", where)
         if axes.value is None:
             return DYNAMIC
         return [self._shape(known(x), resolved(axes.value, len(known(x))))]
@@ -56,10 +52,15 @@ class Reduction(Op):
             return tuple(1 if axis in axes else length for axis, length in enumerate(shape))
         return tuple(length for axis, length in enumerate(shape) if axis not in axes)
 
-    def check_type(self, specs: Specs, *types: TensorType) -> None:
-        found = specs.input(0).type
-        if found not in types:
-            raise Unsupported(f"expected one of {', '.join(t.name for t in types)}, got {found.name}", "inputs[0]")
+    def check(self, specs: Specs, *types: TensorType) -> None:
+        """Refuses other types than these, and INT16 with a zero point."""
+        x = specs.input(0)
+        if x.type not in types:
+            raise Unsupported(f"expected one of {', '.join(t.name for t in types)}, got {x.type.name}", "inputs[0]")
+        if x.type is T.INT16 and x.quantization is not None and x.quantization.is_affine:
+            for spec, where in ((x, "inputs[0]"), (specs.output(), "outputs[0]")):
+                if zero_point_of(spec, where) != 0:
+                    raise ModelError(f"expected zero point 0 with INT16, got {spec.zero_point}", where)
 
     def taken(self, specs: Specs) -> bool:
         """What XNNPACK asks of a reduction: floats or 8 bits quantized as a whole, up to 6 constant axes."""

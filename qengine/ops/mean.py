@@ -37,7 +37,7 @@ class Mean(Reduction):
         return self.taken(specs)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        self.check_type(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
+        self.check(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
         kind = specs.input(0).type
         if kind is T.FLOAT32:
             return self.steps(specs, mean_float32)

@@ -22,5 +22,5 @@ class ReduceAny(Reduction):
     rule: ClassVar[Rule] = Unquantized()
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        self.check_type(specs, T.BOOL)
+        self.check(specs, T.BOOL)
         return self.steps(specs, partial(reduced, np.logical_or, initial=False))

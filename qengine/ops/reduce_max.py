@@ -23,7 +23,7 @@ class ReduceMax(Reduction):
         return self.taken(specs)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        self.check_type(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
+        self.check(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
         if profile is not Profile.XNNPACK:
             check_same_quantization(specs)
         return self.steps(specs, extreme_kernel(specs.input(0).type, profile, np.fmax))

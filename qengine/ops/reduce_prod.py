@@ -30,7 +30,7 @@ class ReduceProd(Reduction):
     rule: ClassVar[Rule] = Free()
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        self.check_type(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
+        self.check(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
         x = specs.input(0)
         if x.quantization is None or not x.quantization.is_affine:
             check_same_quantization(specs)

@@ -34,7 +34,7 @@ class Sum(Reduction):
         return self.taken(specs)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        self.check_type(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
+        self.check(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
         x, output = specs.input(0), specs.output()
         if x.type not in QUANTIZED:
             return self.steps(specs, partial(reduced, np.add, initial=0))

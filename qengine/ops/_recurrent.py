@@ -1,0 +1,28 @@
+"""What the recurrent operators share: activations inside a cell, and tensors that keep a state between calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray
+from ..kernels.reference.conv import clamped
+from ..op import Spec
+from ..options import ActivationFunctionType as Fused
+
+
+def activation(fused: Fused) -> Callable[[AnyArray], AnyArray]:
+    """The function of floats that a fused activation is. Unlike in a convolution, TANH and SIGN_BIT count here."""
+    if fused is Fused.TANH:
+        return np.tanh
+    if fused is Fused.SIGN_BIT:
+        return lambda x: np.signbit(x).astype(x.dtype)
+    low, high = fused.bounds
+    return lambda x: clamped(x, low, high)
+
+
+def check_variable(spec: Spec, where: str) -> None:
+    if not spec.is_variable:
+        raise ModelError("expected a variable tensor, got one that keeps nothing", where)

@@ -1,0 +1,95 @@
+"""UNIDIRECTIONAL_SEQUENCE_LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray
+from ..kernels.profile import Profile
+from ..kernels.reference.lstm import lstm
+from ..kernels.reference.lstm_integer import lstm_integer
+from ..model import Shape
+from ..op import Graphs, Op, Specs, Step, Weights
+from ..options import ActivationFunctionType
+from ..shapes import of_rank
+from ._lstm import Arrays, Layout, Part, Settings, T, check_types
+from ._lstm_integer import integer_cell
+
+LAYOUT = Layout(weights=1, output_state=18, cell_state=19, norm=20)
+
+
+@dataclass(frozen=True, eq=False)
+class UnidirectionalSequenceLstm(Op):
+    """x (b t i), or (t b i), and a full LSTM cell (20 inputs, 24 with layer normalization) -> (b t o), or (t b o).
+
+    Float, float by 8-bit weights, or int8 with an int16 cell. Its two states live from call to call.
+    """
+
+    code: ClassVar[int] = 44
+    weights: ClassVar[tuple[Weights, ...]] = tuple(
+        Weights(LAYOUT.weights + i, axis=0, bias=LAYOUT.bias(i) if i < 4 else None) for i in range(8)
+    )
+
+    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
+    cell_clip: float = 0.0
+    proj_clip: float = 0.0
+    time_major: bool = False
+    asymmetric_quantize_inputs: bool = False
+    diagonal_recurrent_tensors: bool = False
+
+    def _part(self, specs: Specs) -> Part:
+        if len(specs.inputs) not in (20, 24):
+            raise ModelError(f"expected 20 or 24 inputs, got {len(specs.inputs)}", "inputs")
+        return Part(specs, LAYOUT, normalized=specs.optional(21) is not None, diagonal=True)
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(self.fused_activation_function, self.cell_clip, self.proj_clip, self.asymmetric_quantize_inputs)
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
+        x = of_rank(specs.input(0), 3, "inputs[0]")
+        part = self._part(specs)
+        if part.sizes.input != x[2]:
+            raise ModelError(f"expected weights of {x[2]} inputs, got {part.sizes.input}", "inputs[4]")
+        return [(x[0], x[1], part.sizes.output)]
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        check_types(specs, T.FLOAT32, T.INT8)
+        part, settings = self._part(specs), self._settings
+        x = of_rank(specs.input(0), 3, "inputs[0]")
+        integer = specs.input(0).type is T.INT8
+        batch = x[1] if self.time_major else x[0]
+        part.check(settings, batch, integer=integer)
+        sizes = part.sizes
+        macs = x[0] * x[1] * 4 * sizes.cells * (sizes.input + sizes.output)
+        kernel = "lstm_float32" if part.kind is T.FLOAT32 else "lstm_dynamic"
+        if integer:
+            kernel, fixed = "lstm_int8", integer_cell(part, settings, together=self.time_major)
+
+            def steps(x: AnyArray, arrays: Arrays, h: AnyArray, c: AnyArray) -> AnyArray:
+                return lstm_integer(x, fixed, h, c)
+        else:
+            made = part.float_cell(settings)
+
+            def steps(x: AnyArray, arrays: Arrays, h: AnyArray, c: AnyArray) -> AnyArray:
+                return lstm(x, None, made(arrays), h, c, together=self.time_major)
+
+        def run(*arrays: AnyArray) -> AnyArray:
+            h, c = (arrays[i].reshape(batch, -1) for i in (LAYOUT.output_state, LAYOUT.cell_state))
+            return self._time_first(steps(self._time_first(arrays[0]), arrays, h, c))
+
+        return Step(run, kernel, macs=macs, folds=False)
+
+    def _time_first(self, x: AnyArray) -> AnyArray:
+        """(b t i) as (t b i), and back; a view."""
+        return x if self.time_major else x.swapaxes(0, 1)
+
+    def version(self, specs: Specs) -> int:
+        if self.diagonal_recurrent_tensors:
+            return 4
+        if specs.input(0).type is T.FLOAT32 and specs.input(4).type is not T.FLOAT32:
+            return 3 if self.asymmetric_quantize_inputs else 2
+        return 1
