@@ -1,0 +1,48 @@
+"""ADD_N."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import ClassVar
+
+import numpy as np
+
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray
+from ..kernels.profile import Profile
+from ..model import Shape, TensorType
+from ..op import Graphs, Specs, Step
+from ..shapes import known
+from ._elementwise import Elementwise, plain
+from ._operands import same_type
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class AddN(Elementwise):
+    """The sum of two or more inputs of one shape, from left to right; int32 wraps."""
+
+    code: ClassVar[int] = 106
+    types: ClassVar = (T.FLOAT32, T.INT32)
+
+    def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
+        if len(specs.inputs) < 2:
+            raise ModelError(f"expected at least 2 inputs, got {len(specs.inputs)}", "inputs")
+        x = specs.input(0)
+        for i in range(1, len(specs.inputs)):
+            same_type(specs.input(i), x, f"inputs[{i}]")
+            if specs.input(i).shape != x.shape:
+                raise ModelError(f"expected shape {x.shape}, got {specs.input(i).shape}", f"inputs[{i}]")
+        same_type(specs.output(), x, "outputs[0]")
+        return [known(x)]
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        return plain("add_n", _sum, specs.output())
+
+
+def _sum(*terms: AnyArray) -> AnyArray:
+    return np.asarray(reduce(np.add, terms))

@@ -1,0 +1,16 @@
+"""STABLEHLO_ADD."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ._stablehlo import StablehloBinary
+
+
+@dataclass(frozen=True, eq=False)
+class StablehloAdd(StablehloBinary):
+    """a + b; of flags: a or b."""
+
+    code: ClassVar[int] = 163
+    function: ClassVar = staticmethod(np.add)

@@ -1,0 +1,16 @@
+"""STABLEHLO_MULTIPLY."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ._stablehlo import StablehloBinary
+
+
+@dataclass(frozen=True, eq=False)
+class StablehloMultiply(StablehloBinary):
+    """a * b; of flags: a and b."""
+
+    code: ClassVar[int] = 165
+    function: ClassVar = staticmethod(np.multiply)
