@@ -21,7 +21,7 @@ from ..fixed_point import (
     wrap_int32,
 )
 from ..gemmlowp import get_reciprocal
-from ..requantize import DoubleRounding, Requantizer
+from ..requantizers import DoubleRounding, Requantizer
 from .add import ZeroPoints, wrap_int16
 from .lanes import in_vector_loop, inner_loop
 

@@ -17,7 +17,7 @@ from ..fixed_point import (
     saturating_rounding_doubling_high_mul_int16,
     wrap_int32,
 )
-from ..requantize import DoubleRounding, Requantizer
+from ..requantizers import DoubleRounding, Requantizer
 
 
 class ZeroPoints(NamedTuple):

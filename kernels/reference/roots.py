@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Int64Array, IntegerArray
 from ..fixed_point import float_to_int32, multiply_by_quantized_multiplier, wrap_int32
 from ..gemmlowp import inv_sqrt_quantized_multiplier
-from ..requantize import DoubleRounding
+from ..requantizers import DoubleRounding
 from .quantized_activations import ZeroPoints
 
 _SHIFT = 20

@@ -16,7 +16,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import rescale
 from ..kernels.reference.subnormals import flush_subnormals
 from ..kernels.reference.tables import xnnpack_table
-from ..kernels.requantize import DoubleRounding
+from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
 from ..op import Spec, Specs, Step
 from ..scales import exponent_of, scale_of

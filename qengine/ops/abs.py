@@ -11,7 +11,7 @@ import numpy as np
 from ..kernels.arrays import Int64Array, IntegerArray
 from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints, rescale
-from ..kernels.requantize import DoubleRounding
+from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..scales import scale_of

@@ -13,7 +13,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.add import ZeroPoints
 from ..kernels.reference.multiply import divide
 from ..kernels.reference.subnormals import flush_subnormals
-from ..kernels.requantize import DoubleRounding
+from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..options import ActivationFunctionType

@@ -15,7 +15,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.add import ZeroPoints
 from ..kernels.reference.multiply import Operands, multiply, multiply_int16_to_8_bits, multiply_optimized
 from ..kernels.reference.subnormals import flush_subnormals
-from ..kernels.requantize import DoubleRounding, Float32, Requantizer
+from ..kernels.requantizers import DoubleRounding, Float32, Requantizer
 from ..model import TensorType
 from ..op import Graphs, Spec, Specs, Step
 from ..options import ActivationFunctionType

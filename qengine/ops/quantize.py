@@ -21,7 +21,7 @@ from ..kernels.reference.quantize import (
     requantize_xnnpack,
 )
 from ..kernels.reference.quantized_activations import ZeroPoints, rescale
-from ..kernels.requantize import ChannelSplit, DoubleRounding
+from ..kernels.requantizers import ChannelSplit, DoubleRounding
 from ..model import TensorType
 from ..op import Graphs, Spec, Specs, Step
 from ..packing import integer_range

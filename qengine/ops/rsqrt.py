@@ -11,7 +11,7 @@ from ..kernels.arrays import FloatingArray, Int64Array, IntegerArray
 from ..kernels.lookup import lookup_int16, lookup_table_int16
 from ..kernels.profile import Profile
 from ..kernels.reference import roots, xnnpack_floats
-from ..kernels.requantize import DoubleRounding
+from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..scales import scale_of

@@ -153,7 +153,9 @@ class Ranges(Mapping[str, Summary]):
 
     def merged(self, other: Ranges) -> Ranges:
         """Both calibrations as one, this one's samples first. Neither is changed."""
-        result = Ranges(_copies(self), [*self.warnings, *(text for text in other.warnings if text not in self.warnings)])
+        result = Ranges(
+            _copies(self), [*self.warnings, *(text for text in other.warnings if text not in self.warnings)]
+        )
         for key, summary in other.items():
             result.summary(key).merge(summary)
         return result
@@ -198,7 +200,9 @@ class Ranges(Mapping[str, Summary]):
         except (KeyError, ValueError, TypeError, OSError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
-            raise ValueError(f"expected ranges as `Ranges.save` writes them, got {os.fspath(path)!r}: {error}") from error
+            raise ValueError(
+                f"expected ranges as `Ranges.save` writes them, got {os.fspath(path)!r}: {error}"
+            ) from error
 
 
 _WHOLE = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)
