@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,13 +38,17 @@ class Runtime:
     def __init__(
         self, model: Model, profile: Profile, *, keep_all: bool = False, native: bool = True, guard: bool = False
     ) -> None:
+        """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
+        says no too). guard: native steps run one by one, and memory around every tensor is watched."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
-        if native:
+        if os.environ.get("QENGINE_CPU") == "none":
+            self.no_native = "QENGINE_CPU is none"
+        elif native:
             try:
                 self.target = variant()
             except NoNativeCode as error:
