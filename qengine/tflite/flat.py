@@ -62,7 +62,7 @@ class Flat:
             if offset == 0:
                 values[field.name] = field.default
             elif field.kind == SCALAR:
-                values[field.name] = self._scalar(at + offset, field, where)
+                values[field.name] = self._number(_SCALARS[field.code], at + offset, f"{where}.{field.name}")
             else:
                 values[field.name] = self._behind(at + offset, field, f"{where}.{field.name}", arrays)
         if len(slots) > layout.slots:
@@ -90,36 +90,36 @@ class Flat:
             self.end = end
         return end
 
+    def _number(self, form: struct.Struct, at: int, where: str) -> Any:
+        """The number at `at`, which must be a multiple of its width."""
+        self._reach(at + form.size, where)
+        if at % form.size:
+            raise ModelError(f"expected a number at a multiple of {form.size}, got byte {at}", where)
+        return form.unpack_from(self.data, at)[0]
+
     def _vtable(self, at: int, where: str) -> tuple[int, ...]:
         """Where the fields of a table lie, counted from the table: 0 for absent, none after the last that is there."""
-        self._reach(at + 4, where)
-        position = at - int(_INT32.unpack_from(self.data, at)[0])
+        position = at - self._number(_INT32, at, where)
         slots = self._slots.get(position)
         if slots is None:
             if position < 0:
                 raise ModelError(f"expected a vtable within the file, got one at byte {position}", where)
-            self._reach(position + 4, where)
-            length = int(_UINT16.unpack_from(self.data, position)[0])
-            if length < 4 or length % 2:
-                raise ModelError(f"expected a vtable of an even length from 4, got {length}", where)
+            length = self._number(_UINT16, position, where)
+            if length % 2:
+                raise ModelError(f"expected a vtable of an even length, got {length}", where)
             vtable = bytes(self.slice(position, length, where))
             self._spend(length)
             there = (len(vtable.rstrip(b"\0")) - 3) // 2
-            slots = struct.unpack_from(f"<{max(there, 0)}H", vtable, 4)
+            slots = struct.unpack_from(f"<{there}H", vtable, 4) if there > 0 else ()
             self._slots[position] = slots
         return slots
 
-    def _scalar(self, at: int, field: Field, where: str) -> Any:
-        form = _SCALARS[field.code]
-        self._reach(at + form.size, f"{where}.{field.name}")
-        return form.unpack_from(self.data, at)[0]
-
     def _follow(self, at: int, where: str) -> int:
-        """Where the offset stored at `at` leads to."""
-        self._reach(at + 4, where)
-        target = at + int(_UINT32.unpack_from(self.data, at)[0])
-        self._reach(target + 4, where)
-        return target
+        """Where the offset stored at `at` leads to: onwards, by less than 2 GB."""
+        offset = self._number(_UINT32, at, where)
+        if not 0 < offset < 2**31:
+            raise ModelError(f"expected an offset from 1 to 2**31 - 1, got {offset}", where)
+        return int(at + offset)
 
     def _behind(self, at: int, field: Field, where: str, arrays: bool) -> Any:
         """What the offset stored at `at` leads to."""
@@ -140,7 +140,7 @@ class Flat:
 
     def _elements(self, target: int, width: int, where: str) -> memoryview:
         """The bytes of the vector at `target`, whose elements are `width` bytes wide."""
-        count = int(_UINT32.unpack_from(self.data, target)[0])
+        count = self._number(_UINT32, target, where)
         return self.slice(target + 4, count * width, where)
 
     def _string(self, target: int, where: str) -> str:
@@ -155,9 +155,7 @@ class Flat:
     def _tables(self, target: int, where: str) -> list[int]:
         elements = self._elements(target, 4, where)
         self._spend(len(elements))
-        first = target + 4
-        offsets = struct.unpack(f"<{len(elements) // 4}I", elements)
-        return [first + 4 * i + offset for i, offset in enumerate(offsets)]
+        return [self._follow(at, where) for at in range(target + 4, target + 4 + len(elements), 4)]
 
     def _spend(self, amount: int) -> None:
         self._left -= amount

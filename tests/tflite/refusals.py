@@ -66,7 +66,7 @@ def nothing_but_the_identifier() -> bytes:
     return b"\x10\0\0\0TFL3"
 
 
-@refused("expected a file of at least 4294967299 bytes, got 288 - at `$`")
+@refused("expected an offset from 1 to 2**31 - 1, got 4294967295 - at `$`")
 def root_beyond_the_file() -> bytes:
     return patched(Raw().file(), 0, "<I", 2**32 - 1)
 
@@ -100,16 +100,27 @@ def vtable_before_the_file() -> bytes:
     return patched(blob, root_table(blob), "<i", 2**31 - 1)
 
 
-@refused("expected a vtable of an even length from 4, got 3 - at `$`")
+@refused("expected a vtable of an even length, got 3 - at `$`")
 def vtable_of_an_odd_length() -> bytes:
     blob = Raw().file()
     return patched(blob, vtable(blob), "<H", 3)
 
 
-@refused("expected a vtable of an even length from 4, got 2 - at `$`")
-def vtable_too_short() -> bytes:
+@refused("expected an offset from 1 to 2**31 - 1, got 0 - at `$`")
+def offset_to_itself() -> bytes:
+    return patched(Raw().file(), 0, "<I", 0)
+
+
+@refused("expected a number at a multiple of 4, got byte 34 - at `$`")
+def table_between_words() -> bytes:
     blob = Raw().file()
-    return patched(blob, vtable(blob), "<H", 2)
+    return patched(blob, 0, "<I", root_table(blob) + 2)
+
+
+@refused("expected a number at a multiple of 4, got byte 37 - at `$.version`")
+def field_between_words() -> bytes:
+    blob = Raw().file()
+    return patched(blob, vtable(blob) + 4, "<H", 5)
 
 
 @refused("expected a file of at least 65552 bytes, got 288 - at `$`")
