@@ -363,9 +363,13 @@ class _Around:
 
     graphs: Sequence[Builder]
 
+    def graph(self, index: int) -> Graph:
+        if not 0 <= index < len(self.graphs):
+            raise ModelError(f"expected a graph below {len(self.graphs)}, got {index}")
+        return self.graphs[index]._finished()
+
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., Any]]:
-        if not 0 <= graph < len(self.graphs):
-            raise ModelError(f"expected a graph below {len(self.graphs)}, got {graph}")
+        self.graph(graph)
         inner = self.graphs[graph]
         return [Operand(inner, i).spec for i in inner._finished().outputs], _never
 

@@ -12,7 +12,7 @@ from .errors import ModelError, Unsupported
 from .kernels.emit.plan import Compiled
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
-from .model import Buffer, Quantization, Shape, TensorType
+from .model import Buffer, Graph, Quantization, Shape, TensorType
 from .value import Value
 
 Array = NDArray[Any]
@@ -106,6 +106,9 @@ DYNAMIC = Dynamic()
 
 class Graphs(Protocol):
     """What an operator may ask of the model around it: other graphs, and state that outlives a call."""
+
+    def graph(self, index: int) -> Graph:
+        """Another graph, as the model has it. ModelError where there is none."""
 
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Prepares another graph for such inputs: the outputs' specs, and a function from arrays to arrays."""

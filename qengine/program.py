@@ -56,10 +56,15 @@ class Runtime:
         self.resources: dict[Any, Any] = {}
         self._prepared: dict[Any, Program] = {}
 
+    def graph(self, index: int) -> Graph:
+        """Another graph of the model."""
+        if not 0 <= index < len(self.model.graphs):
+            raise ModelError(f"expected one of {len(self.model.graphs)} graphs, got {index}")
+        return self.model.graphs[index]
+
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Another graph of the model, for an operator to call: its outputs' specs and a function of arrays."""
-        if not 0 <= graph < len(self.model.graphs):
-            raise ModelError(f"expected one of {len(self.model.graphs)} graphs, got {graph}")
+        self.graph(graph)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
         if key not in self._prepared:
             program = self._prepared[key] = Program(self, graph)
