@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from .affine import parameters, quantize
 from .errors import ModelError, Unsupported
 from .model import Buffer, Graph, Metadata, Model, Node, Quantization, Shape, Signature, Tensor, TensorType
-from .op import Dynamic, Op, Spec, Specs
+from .op import CustomKernel, Dynamic, Op, Spec, Specs
+from .ops.custom import find
 from .output import Output, completed, settled, spec_of, tensor_of
 from .packing import as_values, pack, type_of
 
@@ -376,6 +377,9 @@ class _Around:
     @property
     def resources(self) -> dict[Any, Any]:
         return {}
+
+    def custom(self, custom_code: str) -> CustomKernel | None:
+        return find(custom_code)
 
 
 def _never(*_: NDArray[Any]) -> Any:

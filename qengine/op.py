@@ -117,6 +117,9 @@ class Graphs(Protocol):
     def resources(self) -> dict[Any, Any]:
         """Variables and tables that live as long as the interpreter, by their key."""
 
+    def custom(self, custom_code: str) -> CustomKernel | None:
+        """What reads custom operators of this code, or None."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -258,4 +261,17 @@ class CustomOp(Op):
         return self.custom_code
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
-        raise Unsupported("expected a custom operator with a kernel, got one without")
+        return self._read(context).infer(specs, context)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return self._read(context).plan(specs, profile, context)
+
+    def _read(self, context: Graphs) -> Op:
+        kernel = context.custom(self.custom_code)
+        if kernel is None:
+            raise Unsupported("expected a custom operator with a kernel, got one without")
+        return kernel(self)
+
+
+CustomKernel = Callable[[CustomOp], Op]
+"""Reads a custom operator's options: gives an Op that answers for it what every operator is asked."""

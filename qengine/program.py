@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,7 +17,8 @@ from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
 from .native import Assembly, Part, roomy
-from .op import Array, Dynamic, Graphs, Op, Spec, Specs, Step
+from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
+from .ops.custom import find
 
 _PLAIN = {
     TensorType.FLOAT32,
@@ -36,14 +37,23 @@ class Runtime:
     """A model being run in one profile: a Program for each graph in use, and the state that outlives a call."""
 
     def __init__(
-        self, model: Model, profile: Profile, *, keep_all: bool = False, native: bool = True, guard: bool = False
+        self,
+        model: Model,
+        profile: Profile,
+        *,
+        keep_all: bool = False,
+        native: bool = True,
+        guard: bool = False,
+        kernels: Mapping[str, CustomKernel] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
-        says no too). guard: native steps run one by one, and memory around every tensor is watched."""
+        says no too). guard: native steps run one by one, and memory around every tensor is watched. kernels: of custom
+        operators, by custom code; they go before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
+        self.kernels = dict(kernels or {})
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if os.environ.get("QENGINE_CPU") == "none":
@@ -71,6 +81,10 @@ class Runtime:
             program.prepare([spec.shape for spec in inputs])
         program = self._prepared[key]
         return [program.specs[index] for index in program.graph.outputs], program.call
+
+    def custom(self, custom_code: str) -> CustomKernel | None:
+        """What reads custom operators of this code, or None."""
+        return self.kernels.get(custom_code) or find(custom_code)
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""Operators with state: it goes on from call to call."""
+"""SVDF and LSTM: float, float by 8-bit weights, integers; every optional part of a cell there and not there."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,53 +13,134 @@ from qengine.ops.svdf import Svdf
 from qengine.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
 from qengine.options import ActivationFunctionType
 
-INPUTS, CELLS, STEPS = 5, 7, 6
+F = ActivationFunctionType
 
 
-def lstm_int8(b: Builder, rng: np.random.Generator) -> list[Operand]:
-    x = b.input("x", (1, STEPS, INPUTS), np.int8, scale=0.02, zero_point=-3)
+class Weights:
+    """Draws constants of the types that a kind of operator takes: "float", "dynamic", "uint8" or "integer"."""
 
-    def weights(columns: int) -> Operand:
-        return b.constant(rng.integers(-127, 128, (CELLS, columns)).astype(np.int8), scale=rng.uniform(0.004, 0.009))
+    def __init__(self, b: Builder, rng: np.random.Generator, kind: str) -> None:
+        self.b, self.rng, self.kind = b, rng, kind
 
-    inner: list[Any] = [weights(INPUTS) for _ in range(4)] + [weights(CELLS) for _ in range(4)]
-    biases = [b.constant(rng.integers(-2000, 2000, CELLS).astype(np.int32), scale=1e-4) for _ in range(4)]
-    states = [
-        b.variable("output state", (1, CELLS), np.int8, scale=1 / 128),
-        b.variable("cell state", (1, CELLS), np.int16, scale=2**-11),
+    def matrix(self, *shape: int) -> Operand:
+        if self.kind == "float":
+            return self.real(*shape)
+        values = self.rng.integers(-127, 128, shape).astype(np.int8)
+        stored = values.view(np.uint8) if self.kind == "uint8" else values
+        return self.b.constant(stored, scale=float(self.rng.uniform(0.003, 0.01)))
+
+    def real(self, *shape: int) -> Operand:
+        return self.b.constant(self.rng.normal(0, 0.5, shape).astype(np.float32))
+
+    def bias(self, *shape: int) -> Operand:
+        if self.kind != "integer":
+            return self.real(*shape)
+        return self.b.constant(self.rng.integers(-3000, 3000, shape).astype(np.int32))
+
+    def wide(self, scale: float, *shape: int) -> Operand:
+        return self.b.constant(self.rng.integers(-32767, 32768, shape).astype(np.int16), scale=scale)
+
+
+def svdf(kind: str, rank: int, fused: F, *, bias: bool = True, asymmetric: bool = False) -> Case:
+    def build(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
+        w, integer = Weights(b, rng, kind), kind == "integer"
+        units, memory, width, batch = 5, 4, 6, 3
+        x = b.input("x", (batch, width), *(("int8",) if integer else ()), **_scale(integer, 0.05, -9))
+        times = w.wide(1e-4, units * rank, memory) if integer else w.matrix(units * rank, memory)
+        state = b.variable(
+            "state", (batch, units * rank * memory), "int16" if integer else "float32", **_scale(integer, 1e-3)
+        )
+        inputs = [x, w.matrix(units * rank, width), times, w.bias(units) if bias else None, state]
+        return [b.add(Svdf(rank, fused, asymmetric), inputs, **_scale(integer, 0.2, 4))]
+
+    label = f"svdf_{kind}_rank{rank}_{fused.name}{'' if bias else '_no_bias'}{'_asymmetric' if asymmetric else ''}"
+    return Case(label.lower(), build, within=1e-4, calls=5)
+
+
+def _scale(integer: bool, scale: float, zero_point: int = 0) -> dict[str, Any]:
+    return {"scale": scale, "zero_point": zero_point} if integer else {}
+
+
+def lstm(kind: str, parts: str = "", fused: F = F.TANH, exponent: int = -11, **options: Any) -> Case:
+    """parts: of `coupled`, `peephole`, `projection`, `norm`, `diagonal`, those that the cell has. exponent: of the
+    integer cell's scale."""
+    has = {part: part in parts for part in ("coupled", "peephole", "projection", "norm", "diagonal")}
+
+    def build(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
+        w, integer = Weights(b, rng, kind), kind == "integer"
+        batch, steps, width, cells = 2, 5, 7, 19
+        out = 6 if has["projection"] else cells
+        shape = (steps, batch, width) if options.get("time_major") else (batch, steps, width)
+        x = b.input("x", shape, "int8" if integer else "float32", **_scale(integer, 0.03, -9))
+        gates = range(1 if has["coupled"] else 0, 4)
+        inputs: list[Any] = [x, *[None] * 19]
+        for gate in gates:
+            inputs[1 + gate] = w.matrix(cells, width)
+            inputs[5 + gate] = w.real(cells) if has["diagonal"] else w.matrix(cells, out)
+            inputs[12 + gate] = w.bias(cells)
+            if has["peephole"] and gate != 2:
+                inputs[9 + min(gate, 2)] = w.wide(3e-5, cells) if integer else w.matrix(cells)
+        if has["projection"]:
+            inputs[16], inputs[17] = w.matrix(out, cells), w.bias(out)
+        inputs[18] = b.variable("h", (batch, out), "int8" if integer else "float32", **_scale(integer, 0.01, 5))
+        inputs[19] = b.variable(
+            "c", (batch, cells), "int16" if integer else "float32", **_scale(integer, 2.0**exponent)
+        )
+        if has["norm"]:
+            inputs += [
+                (w.wide(5e-5, cells) if integer else w.real(cells)) if gate in gates else None for gate in range(4)
+            ]
+        within = None
+        if integer:
+            within = [b.tensor(f"gate{gate}", (), "int16", scale=4e-4 + 1e-4 * gate) for gate in range(4)]
+            within.append(b.tensor("hidden", (), "int8", scale=0.008, zero_point=3))
+        op = UnidirectionalSequenceLstm(fused, **options)
+        return [b.add(op, inputs, intermediates=within, **_scale(integer, 0.01, 5))]
+
+    label = "_".join(
+        ["lstm", kind, *parts.split(), fused.name, f"2e{exponent}", *(f"{k}_{v}" for k, v in options.items())]
+    )
+    beyond = ("reference",) if has["diagonal"] else ()
+    return Case(label.lower(), build, within=1e-4, calls=3, beyond=beyond)
+
+
+def svdfs() -> Iterator[Case]:
+    for fused in (F.NONE, F.RELU, F.TANH, F.SIGN_BIT):
+        yield svdf("float", 2, fused)
+    yield svdf("float", 1, F.RELU6, bias=False)
+    for kind in ("dynamic", "uint8"):
+        for asymmetric in (False, True):
+            yield svdf(kind, 2, F.RELU, asymmetric=asymmetric)
+    yield svdf("integer", 1, F.RELU)
+    yield svdf("integer", 3, F.RELU, bias=False)
+
+
+def lstms() -> Iterator[Case]:
+    parts = [
+        "",
+        "coupled",
+        "peephole",
+        "projection",
+        "norm",
+        "coupled peephole norm",
+        "peephole projection",
+        "coupled peephole projection norm",
     ]
-    parts = [x, *inner, None, None, None, *biases, None, None, *states]
-    gates = [b.tensor(f"gate {i}", (1,), np.int16, scale=2**-12) for i in range(4)]
-    hidden = b.tensor("hidden", (1,), np.int8, scale=0.005, zero_point=4)
-    op = UnidirectionalSequenceLstm(ActivationFunctionType.TANH, cell_clip=8.0)
-    return [b.add(op, parts, scale=1 / 128, intermediates=[*gates, hidden])]
+    for kind in ("float", "dynamic", "integer"):
+        for names in parts:
+            yield lstm(kind, names, cell_clip=0.75, proj_clip=0.25)
+        yield lstm(kind, "peephole projection", time_major=True)
+        yield lstm(kind)
+    for exponent in (-17, -9, -8):
+        yield lstm("integer", exponent=exponent)
+    yield lstm("uint8", "peephole", asymmetric_quantize_inputs=True)
+    yield lstm("dynamic", "projection norm", asymmetric_quantize_inputs=True)
+    for kind in ("float", "dynamic"):
+        yield lstm(kind, "diagonal", diagonal_recurrent_tensors=True)
+        yield lstm(kind, "norm", F.RELU)
+        yield lstm(kind, "", F.NONE)
+        yield lstm(kind, "norm", F.NONE, time_major=True)
+    yield lstm("float", "diagonal", F.NONE, diagonal_recurrent_tensors=True)
 
 
-def lstm_float32(b: Builder, rng: np.random.Generator) -> list[Operand]:
-    x = b.input("x", (2, STEPS, INPUTS))
-
-    def weights(*shape: int) -> Any:
-        return rng.normal(0, 0.4, shape).astype(np.float32)
-
-    inner = [weights(CELLS, INPUTS) for _ in range(4)] + [weights(CELLS, CELLS) for _ in range(4)]
-    states = [b.variable("output state", (2, CELLS)), b.variable("cell state", (2, CELLS))]
-    parts = [x, *inner, None, None, None, *(weights(CELLS) for _ in range(4)), None, None, *states]
-    return [b.add(UnidirectionalSequenceLstm(ActivationFunctionType.TANH), parts)]
-
-
-def svdf_int8(b: Builder, rng: np.random.Generator) -> list[Operand]:
-    units, rank, memory = 4, 2, 5
-    x = b.input("x", (1, INPUTS), np.int8, scale=0.02, zero_point=-3)
-    features = b.constant(rng.integers(-127, 128, (units * rank, INPUTS)).astype(np.int8), scale=0.01)
-    times = b.constant(rng.integers(-32767, 32768, (units * rank, memory)).astype(np.int16), scale=1e-5)
-    state = b.variable("state", (1, units * rank * memory), np.int16, scale=0.0004)
-    bias = b.constant(rng.integers(-9000, 9000, units).astype(np.int32), scale=0.0004 * 1e-5)
-    op = Svdf(rank, ActivationFunctionType.RELU)
-    return [b.add(op, [x, features, times, bias, state], scale=0.03, zero_point=-128)]
-
-
-CASES = [
-    Case("lstm_int8", lstm_int8, calls=4),
-    Case("lstm_float32", lstm_float32, calls=3),
-    Case("svdf_int8", svdf_int8, calls=8),
-]
+CASES = [*svdfs(), *lstms()]
