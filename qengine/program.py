@@ -32,15 +32,26 @@ _PLAIN = {
 
 
 class Runtime:
-    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call."""
+    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call.
+
+    after: told of each run of a graph that another graph calls, for those who watch every tensor.
+    """
 
     def __init__(
-        self, model: Model, profile: Profile, *, keep_all: bool = False, native: bool = True, guard: bool = False
+        self,
+        model: Model,
+        profile: Profile,
+        *,
+        keep_all: bool = False,
+        native: bool = True,
+        guard: bool = False,
+        after: Callable[[Program], None] | None = None,
     ) -> None:
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
+        self.after = after
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if native:
@@ -381,6 +392,8 @@ class Program:
         for i, value in zip(self.graph.inputs, arguments, strict=True):
             self._store(i, value)
         self.run()
+        if self.runtime.after is not None:
+            self.runtime.after(self)
         outputs = (self.values[i] for i in self.graph.outputs)
         return tuple(np.array(value) for value in outputs)
 
