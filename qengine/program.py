@@ -34,7 +34,10 @@ _PLAIN = {
 
 
 class Runtime:
-    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call."""
+    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call.
+
+    after: told of each run of a graph that another graph calls, for those who watch every tensor.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Runtime:
         native: bool = True,
         guard: bool = False,
         kernels: Mapping[str, CustomKernel] | None = None,
+        after: Callable[[Program], None] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
         says no too). guard: native steps run one by one, and memory around every tensor is watched. kernels: of custom
@@ -54,6 +58,7 @@ class Runtime:
         self.keep_all = keep_all
         self.guard = guard
         self.kernels = dict(kernels or {})
+        self.after = after
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if os.environ.get("QENGINE_CPU") == "none":
@@ -405,6 +410,8 @@ class Program:
         for i, value in zip(self.graph.inputs, arguments, strict=True):
             self._store(i, value)
         self.run()
+        if self.runtime.after is not None:
+            self.runtime.after(self)
         outputs = (self.values[i] for i in self.graph.outputs)
         return tuple(np.array(value) for value in outputs)
 
