@@ -19,8 +19,8 @@ from qengine.model import DimensionType, TensorType
 from qengine.op import Op
 from qengine.ops import find
 from qengine.tflite import schema
-from qengine.tflite.options import schema_name
 from qengine.tflite.fields import SCALAR, STRING, VECTOR, Field, derive
+from qengine.tflite.options import schema_name
 
 OPERATORS = sorted(
     path.stem.upper()
