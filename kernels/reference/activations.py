@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,14 +10,25 @@ from ..arrays import FloatingArray
 from .erf import erfc
 from .lanes import in_vector_loop
 
-Floats = TypeVar("Floats", bound=FloatingArray)
-
 
 def logistic(x: FloatingArray) -> FloatingArray:
-    """1 / (1 + exp(-x)), by exp(-|x|), which doesn't overflow; rounded once."""
+    """1 / (1 + exp(-x)), each step rounded to x's type."""
+    one = x.dtype.type(1)
+    return np.asarray(one / (one + exp(-x)))
+
+
+def logistic_of_power(
+    x: FloatingArray, rounded: Callable[[FloatingArray], FloatingArray] = lambda x: x
+) -> FloatingArray:
+    """exp(x) / (1 + exp(x)); 1 where the power is infinite. rounded: what follows each step (to a narrower type)."""
+    power = rounded(exp(x))
+    return np.where(np.isposinf(power), x.dtype.type(1), rounded(power / rounded(x.dtype.type(1) + power)))
+
+
+def logistic_rounded(x: FloatingArray) -> FloatingArray:
+    """1 / (1 + exp(-x)) in float64, rounded once."""
     small = np.exp(-np.abs(x.astype(np.float64)))
-    result = np.where(x >= 0, 1, small) / (1 + small)
-    return np.asarray(result).astype(x.dtype)
+    return np.asarray(np.where(x >= 0, 1, small) / (1 + small)).astype(x.dtype)
 
 
 def tanh(x: FloatingArray) -> FloatingArray:
@@ -58,6 +69,13 @@ def gelu_tanh(x: FloatingArray) -> FloatingArray:
     return np.asarray(kind(0.5) * x * (kind(1) + tanh(inner)))
 
 
+def gelu_tanh_cubed(x: FloatingArray) -> FloatingArray:
+    """`gelu_tanh` with x**3 first: how arrays are computed, where `gelu_tanh` makes tables."""
+    kind = x.dtype.type
+    inner = kind(np.sqrt(2 / np.pi)) * (x + kind(0.044715) * (x * x * x))
+    return np.asarray(kind(0.5) * x * (kind(1) + tanh(inner)))
+
+
 def hard_swish(x: FloatingArray) -> FloatingArray:
     """x * clamp(x + 3, 0, 6) / 6, in this order: the product overflows before it is divided."""
     six = x.dtype.type(6)
@@ -82,3 +100,23 @@ def leaky_relu(x: FloatingArray, alpha: float | FloatingArray) -> FloatingArray:
 def prelu(x: FloatingArray, alpha: FloatingArray) -> FloatingArray:
     """x, and alpha * x below 0; alpha broadcasts. NaN is multiplied, too."""
     return np.where(x >= 0, x, x * alpha)
+
+
+def sqrt(x: FloatingArray) -> FloatingArray:
+    """The square root; NaN for negative numbers."""
+    return np.asarray(np.sqrt(x))
+
+
+def rsqrt(x: FloatingArray) -> FloatingArray:
+    """1 / sqrt(x), each step rounded."""
+    return np.asarray(x.dtype.type(1) / np.sqrt(x))
+
+
+def sin(x: FloatingArray) -> FloatingArray:
+    """sin(x), rounded once."""
+    return np.asarray(np.sin(x.astype(np.float64))).astype(x.dtype)
+
+
+def cos(x: FloatingArray) -> FloatingArray:
+    """cos(x), rounded once."""
+    return np.asarray(np.cos(x.astype(np.float64))).astype(x.dtype)

@@ -30,11 +30,12 @@ def repeated(base: AnyArray, exponent: int) -> AnyArray:
     if exponent == 1:
         return base
     root = repeated(base, exponent // 2)
-    result = _finite(root * root)
-    return _finite(base * result) if exponent % 2 else result
+    result = finite(root * root)
+    return finite(base * result) if exponent % 2 else result
 
 
-def _finite(x: AnyArray) -> AnyArray:
+def finite(x: AnyArray) -> AnyArray:
+    """Floats clamped to the finite ones; integers as they are."""
     if x.dtype.kind != "f":
         return x
     limit = np.finfo(x.dtype).max

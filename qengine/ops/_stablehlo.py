@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..errors import ModelError
+from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Specs, Step
 from ..shapes import known
 from ._elementwise import Elementwise, plain
 
@@ -23,8 +24,7 @@ class StablehloBinary(Elementwise):
     """Base of operators that apply one function to two inputs of one shape. Integers wrap; no scale is applied."""
 
     inputs: ClassVar[int] = 2
-    types: ClassVar = (*FLOATS, *INTEGERS, T.BOOL)
-    function: ClassVar[Callable[[Any, Any], Any]]
+    types: ClassVar[tuple[TensorType, ...]] = (*FLOATS, *INTEGERS, T.BOOL)
 
     def shape(self, specs: Specs) -> Shape:
         first, second = known(specs.input(0)), known(specs.input(1))
@@ -32,6 +32,7 @@ class StablehloBinary(Elementwise):
             raise ModelError(f"expected shape {first}, got {second}", "inputs[1]")
         return first
 
-    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+    def apply(self, specs: Specs, profile: Profile, function: Callable[[AnyArray, AnyArray], AnyArray]) -> Step:
+        """The step of one function of both inputs."""
         self.check_type(specs, profile)
-        return plain(self.name.lower(), type(self).function, specs.output())
+        return plain(self.name.lower(), function, specs.output())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
+from ..kernels.reference.power import finite
 from ..model import Shape, TensorType
 from ..op import Graphs, Specs, Step
 from ..shapes import known
@@ -23,7 +23,7 @@ T = TensorType
 
 @dataclass(frozen=True, eq=False)
 class AddN(Elementwise):
-    """The sum of two or more inputs of one shape, from left to right; int32 wraps."""
+    """The sum of inputs of one shape, from left to right. int32 wraps, floats are clamped to the finite ones."""
 
     code: ClassVar[int] = 106
     types: ClassVar = (T.FLOAT32, T.INT32)
@@ -45,4 +45,7 @@ class AddN(Elementwise):
 
 
 def _sum(*terms: AnyArray) -> AnyArray:
-    return np.asarray(reduce(np.add, terms))
+    total = np.zeros_like(terms[0])
+    for term in terms:
+        total = finite(total + term)
+    return total

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from ..kernels.profile import Profile
-from ..kernels.reference import xnnpack_floats
+from ..kernels.reference import activations, xnnpack_floats
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
-from ._activation import Function, plan_float
+from ._activation import plan_float
 from ._elementwise import Elementwise
 
 T = TensorType
@@ -28,5 +26,5 @@ class Cos(Elementwise):
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
-        function: Function = profile.pick(reference=np.cos, xnnpack=xnnpack_floats.cos)
+        function = profile.pick(reference=activations.cos, xnnpack=xnnpack_floats.cos)
         return plan_float("cos", specs, profile, function)

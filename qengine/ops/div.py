@@ -18,7 +18,16 @@ from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import scale_of
-from ._elementwise import Elementwise, plain, plain_clamp, quantized, quantized_bounds, stretches_beyond_4, zero_points
+from ._elementwise import (
+    Elementwise,
+    plain,
+    plain_clamp,
+    quantized,
+    quantized_bounds,
+    refuse_zero,
+    stretches_beyond_4,
+    zero_points,
+)
 
 T = TensorType
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..kernels.reference import xnnpack_floats
-from ..kernels.reference.activations import gelu, gelu_tanh
+from ..kernels.reference.activations import gelu, gelu_tanh, gelu_tanh_cubed
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ._activation import plan_float, plan_table
-from ._elementwise import Elementwise
+from ._elementwise import Elementwise, plain
 
 T = TensorType
 
@@ -29,9 +29,10 @@ class Gelu(Elementwise):
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
-        function = gelu_tanh if self.approximate else gelu
-        if specs.input(0).type in (T.FLOAT32, T.FLOAT16):
-            if profile is Profile.XNNPACK and not self.approximate:
-                function = xnnpack_floats.gelu
-            return plan_float("gelu", specs, profile, function)
-        return plan_table("gelu", specs, profile, function)
+        x, output = specs.input(0), specs.output()
+        if x.type not in (T.FLOAT32, T.FLOAT16):
+            return plan_table("gelu", specs, profile, gelu_tanh if self.approximate else gelu)
+        if x.type is T.FLOAT16:
+            return plain("gelu", gelu_tanh_cubed if self.approximate else gelu, output)
+        exact = profile.pick(reference=gelu, xnnpack=xnnpack_floats.gelu)
+        return plan_float("gelu", specs, profile, gelu_tanh_cubed if self.approximate else exact)

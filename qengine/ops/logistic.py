@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from ..kernels.arrays import FloatingArray
+from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
 from ..kernels.gemmlowp import logistic as logistic_fixed_point
 from ..kernels.profile import Profile
-from ..kernels.reference.activations import logistic
+from ..kernels.reference.activations import logistic, logistic_of_power, logistic_rounded
 from ..kernels.reference.sigmoid_int16 import InputScale, logistic_int16
 from ..model import TensorType
 from ..op import Fixed, Graphs, Rule, Specs, Step
 from ..scales import scale_of
 from ._activation import check_scale, plan_float, plan_table, power_of_two
-from ._elementwise import Elementwise, quantized, zero_points
+from ._elementwise import Elementwise, plain, quantized, zero_points
 
 T = TensorType
 
@@ -37,11 +39,16 @@ class Logistic(Elementwise):
         x = specs.input(0)
         if x.type is T.INT16:
             return self._plan_int16(specs, profile)
+        if x.type is T.FLOAT16 and profile is Profile.OPTIMIZED:
+            return plain("logistic", logistic_of_power, specs.output())
+        if x.type is T.BFLOAT16 and profile is Profile.OPTIMIZED:
+            return plan_float("logistic", specs, profile, partial(logistic_of_power, rounded=_bfloat16))
         if x.type not in (T.INT8, T.UINT8):
             return plan_float("logistic", specs, profile, logistic)
         if profile is not Profile.XNNPACK:
             check_scale(specs.output(), 1 / 256)
-        return plan_table("logistic", specs, profile, logistic)
+        function = profile.pick(reference=logistic, xnnpack=logistic_rounded)
+        return plan_table("logistic", specs, profile, function)
 
     def _plan_int16(self, specs: Specs, profile: Profile) -> Step:
         zero_points(specs, must_be_zero=True)
@@ -54,3 +61,7 @@ class Logistic(Elementwise):
             return quantized("logistic", rule, specs.output(), limits, "fixed point, scale 2**-12")
         steps = InputScale.of(scale) if exponent is None else InputScale.power_of_two(exponent)
         return quantized("logistic", partial(logistic_int16, scale=steps), specs.output(), limits, "table")
+
+
+def _bfloat16(x: FloatingArray) -> FloatingArray:
+    return from_bfloat16(to_bfloat16(x))

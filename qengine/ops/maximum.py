@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..kernels.profile import Profile
-from ..kernels.reference.extremes import maximum
+from ..kernels.reference.extremes import maximum, xnnpack_order
 from ..model import TensorType
 from ..op import Graphs, LikeInput, Rule, Specs, Step
 from ._elementwise import Elementwise, plain, plain_bfloat16, stretches_beyond_4
@@ -27,8 +27,8 @@ class Maximum(Elementwise):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         output = specs.output()
-        function = plain_bfloat16(maximum) if output.type is T.BFLOAT16 else maximum
-        return plain("maximum", function, output)
+        function = xnnpack_order(maximum) if profile is Profile.XNNPACK else maximum
+        return plain("maximum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..kernels.profile import Profile
-from ..kernels.reference.extremes import minimum
+from ..kernels.reference.extremes import minimum, xnnpack_order
 from ..model import TensorType
 from ..op import Graphs, LikeInput, Rule, Specs, Step
 from ._elementwise import Elementwise, plain, plain_bfloat16, stretches_beyond_4
@@ -27,8 +27,8 @@ class Minimum(Elementwise):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         output = specs.output()
-        function = plain_bfloat16(minimum) if output.type is T.BFLOAT16 else minimum
-        return plain("minimum", function, output)
+        function = xnnpack_order(minimum) if profile is Profile.XNNPACK else minimum
+        return plain("minimum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

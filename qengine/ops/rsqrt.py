@@ -10,7 +10,7 @@ import numpy as np
 from ..kernels.arrays import FloatingArray, Int64Array, IntegerArray
 from ..kernels.lookup import lookup_int16, lookup_table_int16
 from ..kernels.profile import Profile
-from ..kernels.reference import roots, xnnpack_floats
+from ..kernels.reference import activations, roots, xnnpack_floats
 from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
@@ -34,7 +34,7 @@ class Rsqrt(Elementwise):
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()
         if x.type not in (T.INT8, T.INT16):
-            function = profile.pick(reference=_rsqrt, xnnpack=xnnpack_floats.rsqrt)
+            function = profile.pick(reference=activations.rsqrt, xnnpack=xnnpack_floats.rsqrt)
             return plan_float("rsqrt", specs, profile, function)
         points = ends(specs, must_be_zero=x.type is T.INT16)
         scale, output_scale = scale_of(x, "inputs[0]"), scale_of(output, "outputs[0]")
@@ -42,7 +42,7 @@ class Rsqrt(Elementwise):
         largest = np.float32(32767) * output_scale
 
         def function_of(real: FloatingArray) -> FloatingArray:
-            return np.where(real <= 0, largest, _rsqrt(real)).astype(np.float32)
+            return np.where(real <= 0, largest, activations.rsqrt(real)).astype(np.float32)
 
         if x.type is T.INT16:
             table = lookup_table_int16(function_of, scale, 0, output_scale, 0)
@@ -54,7 +54,3 @@ class Rsqrt(Elementwise):
             return roots.rsqrt(q, points, rule)
 
         return quantized("rsqrt", root, output, limits_of(output))
-
-
-def _rsqrt(x: FloatingArray) -> FloatingArray:
-    return np.asarray(x.dtype.type(1) / np.sqrt(x))

@@ -83,7 +83,7 @@ class Softmax(Elementwise):
         scaled = float(scale_of(specs.input(0), "inputs[0]") * np.float32(self.beta))
         multiplier, shift = quantize_multiplier(scaled / (10.0 / 65535.0))
         rule = partial(softmax_int16, multiplier=multiplier, shift=shift)
-        return quantized("softmax", _rows(rule), specs.output(), (0, 32767))
+        return quantized("softmax", rows(rule), specs.output(), (0, 32767))
 
     def _plan_fixed_point(self, scale: float, output: Spec) -> Step:
         low, _ = limits_of(output)
@@ -95,7 +95,7 @@ class Softmax(Elementwise):
         def rule(q: AnyArray) -> Int64Array:
             return softmax_fixed_point(q, numbers, bits) + low
 
-        return quantized("softmax", _rows(rule), output, limits_of(output), "fixed point")
+        return quantized("softmax", rows(rule), output, limits_of(output), "fixed point")
 
     def _plan_table(self, scale: float, shape: Shape, output: Spec) -> Step:
         powers, output_scale = power_table(scale, self.beta), float(scale_of(output, "outputs[0]"))
@@ -112,10 +112,10 @@ class Softmax(Elementwise):
                 return f"probabilities over a scale of {output_scale} exceed int32"
             return plan_softmax(target, volume(shape[:-1]), shape[-1], eight(output), powers[::-1], output_scale)
 
-        return quantized("softmax", _rows(rule), output, limits_of(output), "table of powers", native)
+        return quantized("softmax", rows(rule), output, limits_of(output), "table of powers", native)
 
 
-def _rows(rule: Callable[[AnyArray], Int64Array]) -> Callable[[AnyArray], Int64Array]:
+def rows(rule: Callable[[AnyArray], Int64Array]) -> Callable[[AnyArray], Int64Array]:
     """A rule for rows of at least one number as one for any."""
     return lambda q: rule(q) if q.size else np.zeros(q.shape, np.int64)
 

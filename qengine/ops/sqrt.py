@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from ..kernels.arrays import Int64Array, IntegerArray
 from ..kernels.profile import Profile
-from ..kernels.reference import roots, xnnpack_floats
+from ..kernels.reference import activations, roots, xnnpack_floats
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..scales import scale_of
-from ._activation import Function, plan_float, refuse_negative
+from ._activation import plan_float, refuse_negative
 from ._elementwise import Elementwise, ends, limits_of, quantized
 
 T = TensorType
@@ -32,7 +30,7 @@ class Sqrt(Elementwise):
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()
         if x.type not in (T.INT8, T.INT16):
-            function: Function = profile.pick(reference=np.sqrt, xnnpack=xnnpack_floats.sqrt)
+            function = profile.pick(reference=activations.sqrt, xnnpack=xnnpack_floats.sqrt)
             return plan_float("sqrt", specs, profile, function)
         points = ends(specs, must_be_zero=x.type is T.INT16)
         scale, output_scale = scale_of(x, "inputs[0]"), scale_of(output, "outputs[0]")

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..kernels.profile import Profile
 from ..model import TensorType
+from ..op import Graphs, Specs, Step
 from ._stablehlo import INTEGERS, StablehloBinary
 
 
@@ -16,5 +18,7 @@ class StablehloAnd(StablehloBinary):
     """The bits that both have; of flags: a and b."""
 
     code: ClassVar[int] = 176
-    types: ClassVar = (*INTEGERS, TensorType.BOOL)
-    function: ClassVar = staticmethod(np.bitwise_and)
+    types: ClassVar[tuple[TensorType, ...]] = (*INTEGERS, TensorType.BOOL)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return self.apply(specs, profile, np.bitwise_and)

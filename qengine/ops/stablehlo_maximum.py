@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..kernels.profile import Profile
 from ..kernels.reference.extremes import maximum_of_first
+from ..op import Graphs, Specs, Step
 from ._stablehlo import StablehloBinary
 
 
@@ -14,4 +16,6 @@ class StablehloMaximum(StablehloBinary):
     """The larger of a and b, which is a where either is NaN."""
 
     code: ClassVar[int] = 166
-    function: ClassVar = staticmethod(maximum_of_first)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return self.apply(specs, profile, maximum_of_first)

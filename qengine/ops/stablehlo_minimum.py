@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..kernels.profile import Profile
 from ..kernels.reference.extremes import minimum_of_first
+from ..op import Graphs, Specs, Step
 from ._stablehlo import StablehloBinary
 
 
@@ -14,4 +16,6 @@ class StablehloMinimum(StablehloBinary):
     """The smaller of a and b, which is a where either is NaN."""
 
     code: ClassVar[int] = 181
-    function: ClassVar = staticmethod(minimum_of_first)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return self.apply(specs, profile, minimum_of_first)

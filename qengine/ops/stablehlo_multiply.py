@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..kernels.profile import Profile
+from ..op import Graphs, Specs, Step
 from ._stablehlo import StablehloBinary
 
 
@@ -15,4 +17,6 @@ class StablehloMultiply(StablehloBinary):
     """a * b; of flags: a and b."""
 
     code: ClassVar[int] = 165
-    function: ClassVar = staticmethod(np.multiply)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return self.apply(specs, profile, np.multiply)
