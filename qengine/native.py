@@ -98,7 +98,8 @@ class Assembly:
 
     def _lies_outside(self, tensor: int) -> bool:
         """Whether native code uses the array in `values` itself."""
-        return tensor in self.persistent and self.specs[tensor].type is not TensorType.INT8
+        spec = self.specs[tensor]
+        return tensor in self.persistent and (spec.type is not TensorType.INT8 or spec.is_variable)
 
     def _plan_memory(self) -> None:
         constant = {i for i, spec in enumerate(self.specs) if spec.value is not None}

@@ -14,10 +14,33 @@ from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
+from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_ALL = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
+_ALL = (
+    ADD,
+    ANY,
+    CELL,
+    COPY,
+    DENSE,
+    FILL,
+    FLAT,
+    FLIP,
+    GEMM,
+    LARGEST,
+    MUL,
+    NARROW,
+    OVER_TIME,
+    PAD,
+    PRODUCTS,
+    REMEMBER,
+    REPEAT,
+    ROWS,
+    SOFTMAX,
+    SUM,
+    WALK,
+)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
