@@ -1,7 +1,7 @@
 """Layers with a memory: UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF over bytes with int16 states.
 
 States lie as NumPy has them (not flipped), since they outlive a call; a state of bytes is flipped into scratch memory
-before the first step and back after the last. Within a sequence the output of one step is the state of the next.
+before the first step and back after the last.
 """
 
 from __future__ import annotations
@@ -63,13 +63,15 @@ PRODUCTS = Family(
 
 
 def _write_cell(f: Function, integer_bits: int, clip: str) -> None:
-    """One step of the cell: gates (input, forget, cell, output) int16, state int16 in Q<integer_bits>, out bytes."""
+    """One step of the cell: gates (input, forget, cell, output) int16, state int16 in Q<integer_bits>, h and out bytes.
+
+    h is written in whole vectors."""
     lanes = f.target.lanes
     halves = I16.x(lanes)
     row = f.arguments(CELL.slots)
     multiplier, left, right = (_splat(f, n) for n in (row.multiplier, row.shift_left, row.shift_right))
     zero_point, bound = _splat(f, row.zero_point), _splat(f, row.clip)
-    with f.loop(row.panels, gates=row.gates, state=row.state, out=row.out, left=row.columns) as panel:
+    with f.loop(row.panels, gates=row.gates, state=row.state, h=row.h, out=row.out, left=row.columns) as panel:
         raw = [(panel.gates + at).load(halves).signed(I32) for at in (0, row.pitch, row.pitch << 1, row.pitch * 3)]
         admit, forget, opened = (logistic_int16(raw[at], 3) for at in (0, 1, 3))
         kept = _cut(divide_by_pot(forget * panel.state.load(halves).signed(I32), 15))
@@ -80,8 +82,11 @@ def _write_cell(f: Function, integer_bits: int, clip: str) -> None:
         hidden = multiply(opened * tanh_int16(state, integer_bits), multiplier, left, right) + zero_point
         now = panel.left.min(lanes)
         store(panel.state, state.truncate(I16).bits(I8.x(2 * lanes)), now << 1)
-        store(panel.out, (hidden.max(-128).min(127) + 128).truncate(I8), now)
-        panel.gates, panel.state, panel.out = panel.gates + 2 * lanes, panel.state + 2 * lanes, panel.out + lanes
+        stored = (hidden.max(-128).min(127) + 128).truncate(I8)
+        panel.h.store(stored)
+        store(panel.out, stored, now)
+        panel.gates, panel.state = panel.gates + 2 * lanes, panel.state + 2 * lanes
+        panel.h, panel.out = panel.h + lanes, panel.out + lanes
         panel.left = panel.left - lanes
 
 
@@ -92,7 +97,7 @@ def _cut(x: Value) -> Value:
 
 CELL = Family(
     "cell",
-    "*gates pitch *state *out #panels #columns multiplier shift_left shift_right zero_point clip",
+    "*gates pitch *state *h *out #panels #columns multiplier shift_left shift_right zero_point clip",
     _write_cell,
 )
 
@@ -181,35 +186,33 @@ def plan_lstm(
     if 0 in (steps, batch, columns, width):
         return "nothing to compute"
     panels = -(-columns // lanes)
-    pitch = 2 * panels * lanes
-    gate_memory, first_state = plan.reserve(4 * pitch), plan.reserve(batch * columns)
+    padded = panels * lanes
+    gate_memory, memory = plan.reserve(4 * 2 * padded), plan.reserve(batch * padded)
     packed = [_pack_gate(plan, gate.input, gate.recurrent) for gate in plain]
-    plan.row(FLIP, a=output_state, out=first_state, size=batch * columns, work=1)
+    for b in range(batch):
+        plan.row(FLIP, a=output_state + b * columns, out=memory + b * padded, size=columns, work=1)
     plan.then()
     for step in range(steps):
         for b in range(batch):
-            at = step * batch + b if time_major else b * steps + step
-            before = at - (batch if time_major else 1)
-            h = first_state + b * columns if step == 0 else result() + before * columns
+            at, h = step * batch + b if time_major else b * steps + step, memory + b * padded
             for number, (gate, (w, v, bias)) in enumerate(zip(plain, packed, strict=True)):
                 plan.row(
                     PRODUCTS, "two",
                     a=source() + at * width, k4=-(-width // 4), w=w, h=h, h4=-(-columns // 4), v=v, bias=bias,
-                    out=gate_memory + number * pitch, panels=panels,
+                    out=gate_memory + number * 2 * padded, panels=panels,
                     **_rescaling(gate.input.rule), **_rescaling(gate.recurrent.rule, "other"),
                     work=panels * (width + columns) // 4,
                 )  # fmt: skip
             plan.then()
             plan.row(
                 CELL, 15 + cell.cell_exponent, "clip" if cell.cell_clip > 0 else "free",
-                gates=gate_memory, pitch=pitch, state=cell_state + 2 * b * columns, out=result() + at * columns,
-                panels=panels, columns=columns, **_rescaling(cell.hidden), zero_point=cell.hidden_zero_point,
-                clip=cell.cell_clip, work=panels * 400,
+                gates=gate_memory, pitch=2 * padded, state=cell_state + 2 * b * columns, h=h,
+                out=result() + at * columns, panels=panels, columns=columns, **_rescaling(cell.hidden),
+                zero_point=cell.hidden_zero_point, clip=cell.cell_clip, work=panels * 400,
             )  # fmt: skip
             plan.then()
     for b in range(batch):
-        last = (steps - 1) * batch + b if time_major else b * steps + steps - 1
-        plan.row(FLIP, a=result() + last * columns, out=output_state + b * columns, size=columns, work=1)
+        plan.row(FLIP, a=memory + b * padded, out=output_state + b * columns, size=columns, work=1)
     return plan.done(f"{steps} steps of a cell in fixed point")
 
 
