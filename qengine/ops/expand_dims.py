@@ -34,10 +34,7 @@ class ExpandDims(Op):
         if x.type is TensorType.INT16 and whole(x)[1] != 0:
             raise ModelError(f"expected zero point 0 with INT16, got {whole(x)[1]}", "inputs[0]")
 
-        def run(x: Array, axis: Array) -> Array:
-            return x.reshape(expanded(x.shape, axis))
-
-        return Step(run)
+        return Step(lambda x, axis: x.reshape(expanded(x.shape, axis)))
 
 
 def expanded(shape: Shape, axis: Array) -> Shape:
