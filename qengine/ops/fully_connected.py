@@ -161,7 +161,7 @@ class FullyConnected(Op):
         used = profile.pick(reference=scales * 0, optimized=scales, xnnpack=rounded_to_bfloat16(scales))
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
-            centered, scale = quantize(x.reshape(rows, depth))
+            centered, scale, _ = quantize(x.reshape(rows, depth))
             result = blockwise_sums(centered, weights, used) * scale[:, None]
             return clamped((result if bias is None else result + bias).reshape(shape), low, high)
 
