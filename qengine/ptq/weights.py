@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels.fixed_point import round_half_away
 from ..model import TensorType
+from .lattice import step_of
 from .observers import Observer, of_values
 
 SMALLEST_REACH = 5e-7
@@ -57,17 +58,28 @@ def quantize_weights(
     scale = reach / (2**(bits-1) - 1) in float64, stored as float32; q = round(w / scale), ties away from zero.
     reach: the greatest magnitude, or what the observer chooses, of the tensor (axis None), of each index of `axis`, or
     of each block of `block_size` elements along the last axis (whose scale is rounded to float16 first, as stored).
+    Values that were quantized before, with a step of their own, keep that step where it loses nothing (`lattice`).
     """
     most = (1 << (bits or type_.bits) - 1) - 1
     rows, back = _rows(weights, axis, block_size)
     reach = np.maximum(of_values(observer, rows, 2 * most + 1), SMALLEST_REACH)
-    scale = reach / most
+    scale = _own_steps(rows, reach / most, most)
     if block_size:
         scale = np.maximum(_half(scale), np.float16(6e-8).astype(np.float64))
     values = integers(rows, scale, most)
     scales = scale.astype(np.float32)
     shape = (*weights.shape[:-1], weights.shape[-1] // block_size) if block_size else (len(scales),)
     return Quantized(back(values), scales.reshape(shape), 0 if axis is None else axis, block_size)
+
+
+def _own_steps(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Scales, but the own step of rows that were quantized before, wherever the scale would round them again."""
+    result = scale.copy()
+    for number, row in enumerate(rows):
+        step = step_of(row, most)
+        if step is not None and np.abs(np.rint(row / scale[number]) * scale[number] - row).max() > 1e-5 * step * most:
+            result[number] = step
+    return result
 
 
 def integers(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[Any]:
