@@ -123,29 +123,35 @@ class _Walk:
         place = f"node {at} {node.op.name} of graph {self.number}"
         nothing: tuple[Operand, ...] = (None,) * len(node.inputs)
         real_output = any(self._is_real(i) for i in node.outputs)
-        why = ""
-        recurrent = self._recurrent(node, scheme)
-        operands = self._operands(node, scheme) if recurrent is None else recurrent.operands
         if node.op.name in _CONVERSIONS or (isinstance(node.op.rule, Unquantized) and real_output):
             return _Choice(Treatment.FLOAT, scheme, nothing, why="makes real numbers of others")
-        if isinstance(operands, str):
-            why = operands
-        else:
-            why = self.trial.refuses(self.number, node, operands, scheme.activation_type, recurrent)
-            if why and self._has_axis(operands):
-                whole = tuple(replace(o, axis=None) if isinstance(o, Weight) else o for o in operands)
-                if not self.trial.refuses(self.number, node, whole, scheme.activation_type, recurrent):
-                    operands, why = whole, ""
-        if not why:
-            assert not isinstance(operands, str)
-            return _Choice(Treatment.INTEGER, scheme, operands, recurrent)
+        wider = [replace(scheme, weights="int8")] if scheme.weight_type is TensorType.INT4 else []
+        why = ""
+        for attempt in (scheme, *wider):
+            found = self._attempt(node, attempt)
+            if isinstance(found, _Choice):
+                found.why = f"int8 weights: {why}" if attempt is not scheme else found.why
+                return found
+            why = why or found
         if self.recipe.unquantizable == "refuse":
             self.refused.append(f"{place} ({why})")
         return _Choice(Treatment.FLOAT, scheme, nothing, why=f"no integer kernel: {why}")
 
-    @staticmethod
-    def _has_axis(operands: Sequence[Operand]) -> bool:
-        return any(isinstance(operand, Weight) and operand.axis is not None for operand in operands)
+    def _attempt(self, node: Node, scheme: Scheme) -> _Choice | str:
+        """The node in integers, its weights with a scale a channel or, where only that runs, one in all; or why not."""
+        recurrent = self._recurrent(node, scheme)
+        operands = self._operands(node, scheme) if recurrent is None else recurrent.operands
+        if isinstance(operands, str):
+            return operands
+        whole = tuple(replace(o, axis=None) if isinstance(o, Weight) else o for o in operands)
+        why = ""
+        for attempt in (operands, whole) if whole != operands else (operands,):
+            refused = self.trial.refuses(self.number, node, attempt, scheme.activation_type, recurrent)
+            if not refused:
+                tensorwise = f"tensorwise: {why}" if attempt is not operands else ""
+                return _Choice(Treatment.INTEGER, scheme, attempt, recurrent, tensorwise)
+            why = why or refused
+        return why
 
     def _operands(self, node: Node, scheme: Scheme) -> tuple[Operand, ...] | str:
         """How the node's inputs are read; grids are only named later (-1). A text says why it can't be."""
