@@ -1,7 +1,8 @@
 """The placement walk: a plan of quantization from the operators' own rules, solved over the whole graph.
 
 Where tensors must share scale and zero point, the surviving range is chosen as TensorFlow's converter does: an operator
-with one real input hands its input's on; one with several (CONCATENATION, MAXIMUM) imposes its output's on them.
+with one real input hands its input's on; one with several (CONCATENATION, MAXIMUM) imposes its output's on them, in 8 bits. In 16 bits, where a second rounding
+costs nothing, each keeps its own and is requantized.
 """
 
 from __future__ import annotations
@@ -255,10 +256,9 @@ class _Walk:
 
     def plan(self) -> GraphPlan:
         """The graph's plan, once every node is decided."""
-        integer = any(choice.treatment is Treatment.INTEGER for choice in self.choices)
         roots = self._roots()
         fixed = self._fixed()
-        wanted = self._wanted_types(integer)
+        wanted = self._wanted_types()
         count = len(self.graph.tensors)
         tensors: list[int | None] = [None] * count
         for i in range(count):
@@ -275,7 +275,7 @@ class _Walk:
             self.grids.append(Grid(type_, root, also, fixed))
         return self._found[key]
 
-    def _wanted_types(self, integer: bool) -> dict[int, TensorType]:
+    def _wanted_types(self) -> dict[int, TensorType]:
         """The type in which each quantized tensor is first given: its producer's, else its first integer reader's."""
         wanted: dict[int, TensorType] = {}
         for choice, node in zip(self.choices, self.graph.nodes, strict=True):
@@ -293,7 +293,7 @@ class _Walk:
         ends = zip((self.graph.inputs, self.graph.outputs), self.recipe.types(), strict=True)
         for indices, type_ in ends:
             for i in indices:
-                if integer and type_ is not REAL and self._is_real(i) and self.number == 0:
+                if type_ is not REAL and self._is_real(i) and self.number == 0:
                     wanted.setdefault(i, self.recipe.scheme.activation_type)
         return wanted
 
@@ -330,7 +330,7 @@ class _Walk:
         fixed = self._fixed()
         taken: set[int] = set()
         for node, choice in reversed(integer):
-            if not self._imposes(node):
+            if not self._imposes(node) or choice.scheme.activation_type is TensorType.INT16:
                 continue
             target = root(node.outputs[0])
             for i, operand in zip(node.inputs, choice.operands, strict=True):

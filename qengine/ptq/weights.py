@@ -55,7 +55,7 @@ def quantize_weights(
 ) -> Quantized:
     """Symmetric integers in [-(2**(bits-1) - 1), 2**(bits-1) - 1], zero point 0. bits: 0 for all that the type has.
 
-    scale = reach / (2**(bits-1) - 1) in float64, stored as float32; q = round(w / scale), ties away from zero.
+    scale = reach / (2**(bits-1) - 1) in float64, stored as float32; q by `integers`.
     reach: the greatest magnitude, or what the observer chooses, of the tensor (axis None), of each index of `axis`, or
     of each block of `block_size` elements along the last axis (whose scale is rounded to float16 first, as stored).
     Values that were quantized before, with a step of their own, keep that step where it loses nothing (`lattice`).
@@ -83,8 +83,12 @@ def _own_steps(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDA
 
 
 def integers(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[Any]:
-    """Rows (r, n) over one scale each, rounded and clamped to `most`."""
-    q = np.clip(round_half_away(rows.astype(np.float64) / scale[:, None]), -most, most)
+    """Rows (r, n) over one scale each, rounded and clamped to `most`.
+
+    round(w * f32(1 / f32(scale))) in float32, ties away from zero: what TensorFlow's converter computes.
+    """
+    inverse = np.float32(1) / scale.astype(np.float32)
+    q = np.clip(round_half_away(rows.astype(np.float32) * inverse[:, None]), -most, most)
     return q.astype(np.int8 if most < 128 else np.int16)
 
 
@@ -107,9 +111,9 @@ def widened_scales(bias: NDArray[Any], input_scale: float, weight_scales: NDArra
 
 
 def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32], type_: TensorType) -> NDArray[Any]:
-    """round(bias / scale), ties away from zero, within the type."""
+    """round(bias * f32(1 / scale)) in float32, ties away from zero, within the type, as TensorFlow's converter does."""
     limits = np.iinfo(type_.dtype)
-    q = round_half_away(bias.astype(np.float64) / scales.astype(np.float64))
+    q = round_half_away(bias.astype(np.float32) * (np.float32(1) / scales)).astype(np.float64)
     return np.clip(q, float(limits.min), float(limits.max)).astype(type_.dtype)
 
 
