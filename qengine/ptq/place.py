@@ -1,8 +1,8 @@
 """The placement walk: a plan of quantization from the operators' own rules, solved over the whole graph.
 
 Where tensors must share scale and zero point, the surviving range is chosen as TensorFlow's converter does: an operator
-with one real input hands its input's on; one with several (CONCATENATION, MAXIMUM) imposes its output's on them, in 8 bits. In 16 bits, where a second rounding
-costs nothing, each keeps its own and is requantized.
+with one real input hands its input's on; one with several (CONCATENATION, MAXIMUM) imposes its output's on them, in 8
+bits. In 16 bits, where a second rounding costs nothing, each keeps its own and is requantized.
 """
 
 from __future__ import annotations
