@@ -134,6 +134,10 @@ class _Walk:
                 found.why = f"int8 weights: {why}" if attempt is not scheme else found.why
                 return found
             why = why or found
+        if node.op.weights and not any(self._is_real(i) and not self._is_constant_real(i) for i in node.inputs):
+            tables = self._choose_weights(node, replace(scheme, compute="dynamic"))
+            if tables.treatment is Treatment.DYNAMIC:
+                return replace(tables, why="its kernel gives real numbers")
         if self.recipe.unquantizable == "refuse":
             self.refused.append(f"{place} ({why})")
         return _Choice(Treatment.FLOAT, scheme, nothing, why=f"no integer kernel: {why}")
@@ -160,7 +164,8 @@ class _Walk:
         for weights in node.op.weights:
             if weights.input >= len(node.inputs) or not self._is_real(node.inputs[weights.input]):
                 continue
-            if not self.graph.tensors[node.inputs[weights.input]].is_constant:
+            shares = isinstance(node.op.rule, LikeInput) and weights.input in node.op.rule.inputs
+            if shares or not self.graph.tensors[node.inputs[weights.input]].is_constant:
                 weight: Operand = operands[weights.input]
             else:
                 axis = None if scheme.granularity == "tensorwise" else weights.axis
