@@ -45,7 +45,8 @@ class EmbeddingLookup(Op):
         shape = known(output)
         if values.quantization is not None and isinstance(values.quantization.details, Blockwise):
             return self._plan_blockwise(values, output)
-        if output.type is values.type and not values.type.dtype.hasobject:
+        by_row = values.quantization is not None and values.quantization.per_channel
+        if output.type is values.type and not values.type.dtype.hasobject and not by_row:
             return Step(lambda ids, values: _rows(ids, values, shape).copy())
         of_type(values, (T.INT8, T.UINT8, T.INT4, T.INT2), "inputs[1]")
         of_type(output, (T.FLOAT32, T.FLOAT16), "outputs[0]")
