@@ -8,6 +8,11 @@ from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
+from .float32.dense import DENSE as FLOAT_DENSE
+from .float32.depthwise import REPEAT as FLOAT_REPEAT
+from .float32.depthwise import TAPS as FLOAT_TAPS
+from .float32.depthwise import WINDOW as FLOAT_WINDOW
+from .float32.gemm import GEMM as FLOAT_GEMM
 from .gemm import GEMM
 from .language import Function
 from .native import symbol
@@ -17,7 +22,7 @@ from .program import WALK
 from .softmax import SOFTMAX
 from .target import Target
 
-_ALL = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
+_ALL = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, FLOAT_DENSE, FLOAT_GEMM, FLOAT_REPEAT, FLOAT_TAPS, FLOAT_WINDOW, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
