@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from .interpreter import SignatureRunner as SignatureRunner
     from .model import Model as Model
     from .model import TensorType as TensorType
+    from .ptq.dequantize import dequantize_model as dequantize_model
+    from .ptq.observers import Observer as Observer
+    from .ptq.quantize import Quantized as Quantized
+    from .ptq.quantize import calibrate as calibrate
+    from .ptq.quantize import quantize as quantize
+    from .ptq.ranges import Ranges as Ranges
+    from .ptq.recipe import Recipe as Recipe
+    from .ptq.recipe import Rule as Rule
+    from .ptq.recipe import Scheme as Scheme
     from .tflite import load as load
     from .tflite import save as save
     from .tflite import to_bytes as to_bytes
@@ -34,6 +43,15 @@ _PUBLIC = {
     "OpResolverType": "interpreter",
     "SignatureRunner": "interpreter",
     "TensorType": "model",
+    "dequantize_model": "ptq.dequantize",
+    "Observer": "ptq.observers",
+    "Quantized": "ptq.quantize",
+    "calibrate": "ptq.quantize",
+    "quantize": "ptq.quantize",
+    "Ranges": "ptq.ranges",
+    "Recipe": "ptq.recipe",
+    "Rule": "ptq.recipe",
+    "Scheme": "ptq.recipe",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .affine import parameters, quantize
 from .errors import ModelError, Unsupported
 from .model import Buffer, Graph, Metadata, Model, Node, Quantization, Shape, Signature, Tensor, TensorType
-from .op import Dynamic, Op, Spec, Specs
-from .output import Output, completed, spec_of, tensor_of
+from .op import CustomKernel, Dynamic, Op, Spec, Specs
+from .ops.custom import find
+from .output import Output, completed, settled, spec_of, tensor_of
 from .packing import as_values, pack, type_of
 
 
@@ -225,13 +226,14 @@ class Builder:
         """Applies an operator. Gives its output, or a tuple of them where `outputs` says how many or what they are.
 
         inputs: operands, None where an optional one is absent, and arrays, lists or numbers for constants. A bias given
-        so for quantized weights gets the scale input * weights; real numbers are rounded to it. The shape is what the
+        so for the only weights gets their unit, input * weights; real numbers are rounded to it. The shape is what the
         operator infers, the type that of the input it follows, the quantization what the operator's rule says; where
         the rule leaves it free, an integer output needs its scale. version: the smallest that says what the node says.
         ModelError with its place in the model where inputs don't fit the operator.
         """
         one = Output(name, shape, type, scale, zero_point, 0, quantization)
         wanted = [one] if outputs is None else [one] * outputs if isinstance(outputs, int) else list(outputs)
+        op = settled(op)
         before = len(self.tensors)
         try:
             sources = self._sources(op, inputs)
@@ -300,7 +302,7 @@ class Builder:
 
     def _sources(self, op: Op, inputs: Sequence[Any]) -> list[Operand | None]:
         """The inputs as operands; what is an array or a number becomes a constant."""
-        biases = {weights.bias: weights.input for weights in op.weights}
+        biases = {weights.bias: weights.input for weights in op.weights} if len(op.weights) == 1 else {}
         sources: list[Operand | None] = [None if i in biases else self._source(part) for i, part in enumerate(inputs)]
         for i, part in enumerate(inputs):
             if i in biases:
@@ -362,15 +364,22 @@ class _Around:
 
     graphs: Sequence[Builder]
 
+    def graph(self, index: int) -> Graph:
+        if not 0 <= index < len(self.graphs):
+            raise ModelError(f"expected a graph below {len(self.graphs)}, got {index}")
+        return self.graphs[index]._finished()
+
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., Any]]:
-        if not 0 <= graph < len(self.graphs):
-            raise ModelError(f"expected a graph below {len(self.graphs)}, got {graph}")
+        self.graph(graph)
         inner = self.graphs[graph]
         return [Operand(inner, i).spec for i in inner._finished().outputs], _never
 
     @property
     def resources(self) -> dict[Any, Any]:
         return {}
+
+    def custom(self, custom_code: str) -> CustomKernel | None:
+        return find(custom_code)
 
 
 def _never(*_: NDArray[Any]) -> Any:

@@ -51,6 +51,8 @@ class Interpreter:
     model_path: str or path; model_content: bytes; or model: a `Model`. Exactly one of the three.
     profile: "xnnpack", "optimized" or "reference" (or a Profile); it replaces experimental_op_resolver_type.
     num_threads: at least 1; default 1.
+    debug: runs the model node by node, with guard bytes around every tensor in native memory: invoke raises
+    RuntimeError, naming the node, where one was overwritten. Slow.
     The experimental delegate options change nothing here, since no profile's numbers depend on them; a delegate
     itself can't be used and is refused.
 
@@ -74,6 +76,7 @@ class Interpreter:
         *,
         model: Model | None = None,
         profile: str | Profile | None = None,
+        debug: bool = False,
     ) -> None:
         self._profile = _choose_profile(experimental_op_resolver_type, profile)
         if num_threads is not None:
@@ -86,7 +89,7 @@ class Interpreter:
             raise ValueError("expected no experimental_delegates, got some: qengine has no use for native delegates")
         self._compress = bool(experimental_compress_quantization_zero_points)
         self._keep_all = bool(experimental_preserve_all_tensors)
-        self._runtime = Runtime(self._model, self._profile, keep_all=self._keep_all)
+        self._runtime = Runtime(self._model, self._profile, keep_all=self._keep_all, guard=debug)
         self._shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._programs: dict[int, Program] = {}
         self._views = _Views()

@@ -12,7 +12,7 @@ from .errors import ModelError, Unsupported
 from .kernels.emit.plan import Compiled
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
-from .model import Buffer, Quantization, Shape, TensorType
+from .model import Buffer, Graph, Quantization, Shape, TensorType
 from .value import Value
 
 Array = NDArray[Any]
@@ -107,12 +107,18 @@ DYNAMIC = Dynamic()
 class Graphs(Protocol):
     """What an operator may ask of the model around it: other graphs, and state that outlives a call."""
 
+    def graph(self, index: int) -> Graph:
+        """Another graph, as the model has it. ModelError where there is none."""
+
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Prepares another graph for such inputs: the outputs' specs, and a function from arrays to arrays."""
 
     @property
     def resources(self) -> dict[Any, Any]:
         """Variables and tables that live as long as the interpreter, by their key."""
+
+    def custom(self, custom_code: str) -> CustomKernel | None:
+        """What reads custom operators of this code, or None."""
 
 
 @dataclass(frozen=True)
@@ -255,4 +261,17 @@ class CustomOp(Op):
         return self.custom_code
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
-        raise Unsupported("expected a custom operator with a kernel, got one without")
+        return self._read(context).infer(specs, context)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        return self._read(context).plan(specs, profile, context)
+
+    def _read(self, context: Graphs) -> Op:
+        kernel = context.custom(self.custom_code)
+        if kernel is None:
+            raise Unsupported("expected a custom operator with a kernel, got one without")
+        return kernel(self)
+
+
+CustomKernel = Callable[[CustomOp], Op]
+"""Reads a custom operator's options: gives an Op that answers for it what every operator is asked."""

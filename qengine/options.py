@@ -52,6 +52,10 @@ class CombinerType(IntEnum):
     SQRTN = 2
 
 
+class CustomOptionsFormat(IntEnum):
+    FLEXBUFFERS = 0
+
+
 class ReduceWindowFunction(IntEnum):
     UNSUPPORTED = 0
     ADD = 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,28 @@ class Output:
     axis: int = 0
     quantization: Quantization | None = None
     shape_signature: Iterable[int] | None = None
+
+
+def settled(op: Op) -> Op:
+    """The operator with its options as a file holds them: float32 numbers, whole numbers, enumerations, tuples.
+
+    TypeError or ValueError where an option isn't of its field's type.
+    """
+    options = {option.name: getattr(op, option.name) for option in fields(op)}  # type: ignore[arg-type]
+    defaults = {option.name: option.default for option in fields(op)}  # type: ignore[arg-type]
+    return replace(op, **{name: _option(value, defaults[name]) for name, value in options.items()})  # type: ignore[type-var]
+
+
+def _option(value: Any, default: Any) -> Any:
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(_option(part, 0.0 if isinstance(part, float) else 0) for part in value)
+    if isinstance(default, IntEnum):
+        return type(default)(value)
+    if isinstance(default, float):
+        return float(np.float32(value))
+    if isinstance(default, bool):
+        return bool(value)
+    return operator.index(value) if isinstance(default, int) else value
 
 
 def followed(op: Op, inputs: Sequence[Spec | None]) -> Spec | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,7 +17,8 @@ from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
 from .native import Assembly, Part, roomy
-from .op import Array, Dynamic, Graphs, Op, Spec, Specs, Step
+from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
+from .ops.custom import find
 
 _PLAIN = {
     TensorType.FLOAT32,
@@ -32,18 +34,36 @@ _PLAIN = {
 
 
 class Runtime:
-    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call."""
+    """A model being run in one profile: a Program for each graph in use, and the state that outlives a call.
+
+    after: told of each run of a graph that another graph calls, for those who watch every tensor.
+    """
 
     def __init__(
-        self, model: Model, profile: Profile, *, keep_all: bool = False, native: bool = True, guard: bool = False
+        self,
+        model: Model,
+        profile: Profile,
+        *,
+        keep_all: bool = False,
+        native: bool = True,
+        guard: bool = False,
+        kernels: Mapping[str, CustomKernel] | None = None,
+        after: Callable[[Program], None] | None = None,
     ) -> None:
+        """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
+        says no too). guard: native steps run one by one, and memory around every tensor is watched. kernels: of custom
+        operators, by custom code; they go before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
+        self.kernels = dict(kernels or {})
+        self.after = after
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
-        if native:
+        if os.environ.get("QENGINE_CPU") == "none":
+            self.no_native = "QENGINE_CPU is none"
+        elif native:
             try:
                 self.target = variant()
             except NoNativeCode as error:
@@ -51,16 +71,25 @@ class Runtime:
         self.resources: dict[Any, Any] = {}
         self._prepared: dict[Any, Program] = {}
 
+    def graph(self, index: int) -> Graph:
+        """Another graph of the model."""
+        if not 0 <= index < len(self.model.graphs):
+            raise ModelError(f"expected one of {len(self.model.graphs)} graphs, got {index}")
+        return self.model.graphs[index]
+
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Another graph of the model, for an operator to call: its outputs' specs and a function of arrays."""
-        if not 0 <= graph < len(self.model.graphs):
-            raise ModelError(f"expected one of {len(self.model.graphs)} graphs, got {graph}")
+        self.graph(graph)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
         if key not in self._prepared:
             program = self._prepared[key] = Program(self, graph)
             program.prepare([spec.shape for spec in inputs])
         program = self._prepared[key]
         return [program.specs[index] for index in program.graph.outputs], program.call
+
+    def custom(self, custom_code: str) -> CustomKernel | None:
+        """What reads custom operators of this code, or None."""
+        return self.kernels.get(custom_code) or find(custom_code)
 
 
 @dataclass
@@ -381,6 +410,8 @@ class Program:
         for i, value in zip(self.graph.inputs, arguments, strict=True):
             self._store(i, value)
         self.run()
+        if self.runtime.after is not None:
+            self.runtime.after(self)
         outputs = (self.values[i] for i in self.graph.outputs)
         return tuple(np.array(value) for value in outputs)
 

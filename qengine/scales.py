@@ -70,3 +70,10 @@ def zero_point_of(spec: Spec, where: str) -> int:
     if len(points) != 1 or not limits.min <= min(points) <= limits.max:
         raise ModelError(f"expected one zero point within {spec.type.name}, got {sorted(points)[:8]}", where)
     return points.pop()
+
+
+def exponent_of(scale: float) -> int | None:
+    """log2 of a scale that is, but for rounding, a power of two; else None (TFLite's CheckedLog2)."""
+    log = np.float32(np.log(np.float32(scale)) * np.float32(1.0 / np.log(2.0)))
+    nearest = np.rint(log)
+    return int(nearest) if abs(log - nearest) < np.float32(1e-3) else None

@@ -309,6 +309,26 @@ def test_unsigned_weights_reach_from_the_least_to_the_greatest() -> None:
     assert w.quantization == Quantization.of(0.01, 100)
 
 
+@dataclass(frozen=True, eq=False)
+class Options(Same):
+    real: float = 0.0
+    whole: int = 0
+    flag: bool = False
+    type: TensorType = INT32
+    many: tuple[int, ...] | None = None
+
+
+def test_options_are_what_a_file_holds() -> None:
+    b = Builder()
+    x = b.input("x", (1,))
+    numbers: Any = np.arange(3)
+    b.add(Options(0.1, whole=np.int64(3), flag=np.True_, type=9, many=numbers), [x])  # type: ignore[arg-type]
+    b.returns([])
+    assert b.model().graphs[0].nodes[0].op == Options(float(np.float32(0.1)), 3, True, INT8, (0, 1, 2))
+    with pytest.raises(TypeError):
+        b.add(Options(whole=1.5), [x])  # type: ignore[arg-type]
+
+
 def test_several_outputs_follow_the_input_that_the_rule_names() -> None:
     b = Builder()
     x = b.input("x", (6,), INT8, scale=0.5)

@@ -79,7 +79,8 @@ class Gate:
 class Cell:
     """input_gate None: 32767 - forget gate takes its place. Clips of 0 don't clip.
 
-    cell_exponent: the cell's scale is 2**cell_exponent, in [-15, -9]. hidden: the rule for output gate times cell.
+    cell_exponent: the cell's scale is 2**cell_exponent, in [-30, 1]. Where it isn't in [-15, -9] the runtime has no
+    tanh for it, and finds the input gate in its buffer instead. hidden: the rule for output gate times tanh.
     together: whether the peephole sees the rows of a batch as one vector, which matters where o differs from c.
     """
 
@@ -133,7 +134,7 @@ def lstm_integer(x: Int8Array, cell: Cell, h: Int8Array, c: Int16Array) -> Int8A
         state[...] = saturate(_divided(forget * state, 15) + update, 16)
         if cell.cell_clip > 0:
             np.clip(state, -cell.cell_clip, cell.cell_clip, out=state)
-        squashed = _through(tanh, 15 + cell.cell_exponent, state)
+        squashed = _through(tanh, 15 + cell.cell_exponent, state) if -15 <= cell.cell_exponent <= -9 else admit
         h[...] = _output(opened(3) * squashed, cell)
         c[...] = state
         outputs[step] = h

@@ -106,3 +106,23 @@ def reverse_sequence(x: AnyArray, lengths: IntegerArray, axis: int, batch: int) 
     places = places if batch < axis else places.T
     shape = [length if i in (axis, batch) else 1 for i, length in enumerate(x.shape)]
     return np.take_along_axis(x, places.reshape(shape), axis)
+
+
+def pad_between(
+    x: AnyArray, low: Sequence[int], high: Sequence[int], between: Sequence[int], value: AnyArray
+) -> AnyArray:
+    """x with `between` values between its elements, then `low` before and `high` after; negative ones take away."""
+    lengths, to, taken = [], [], []
+    for n, before, after, inner in zip(x.shape, low, high, between, strict=True):
+        step = inner + 1
+        length = n + max(n - 1, 0) * inner + before + after
+        first = -(min(before, 0) // step)
+        last = min(n - 1, (length - 1 - before) // step)
+        count = max(last - first + 1, 0)
+        start = before + first * step
+        lengths.append(length)
+        to.append(slice(start, start + count * step, step) if count else slice(0, 0))
+        taken.append(slice(first, first + count))
+    out = np.full(lengths, value, x.dtype)
+    out[tuple(to)] = x[tuple(taken)]
+    return out

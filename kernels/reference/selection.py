@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatingArray, Int64Array
+from ..arrays import AnyArray, FloatingArray, Int32Array, Int64Array
 
 
 def arg_extreme(x: AnyArray, axis: int, largest: bool) -> Int64Array:
@@ -74,3 +74,20 @@ def unique(x: AnyArray) -> tuple[AnyArray, Int64Array]:
     _, first, which = np.unique(x, return_index=True, return_inverse=True)
     order = np.argsort(first)
     return x[first[order]], np.argsort(order)[which.reshape(-1)]
+
+
+def binary_search(wanted: Int32Array, keys: Int32Array) -> Int64Array:
+    """Where among the rising keys (m) each of the wanted numbers is, -1 where it isn't.
+
+    Halves as C's bsearch does, so that keys that don't rise find what they find there.
+    """
+    low = np.zeros(wanted.shape, np.int64)
+    high = np.full(wanted.shape, len(keys), np.int64)
+    found = np.full(wanted.shape, -1, np.int64)
+    while (open_ := (low < high) & (found < 0)).any():
+        middle = np.where(open_, (low + high) // 2, 0)
+        key = keys[middle]
+        found = np.where(open_ & (wanted == key), middle, found)
+        high = np.where(open_ & (wanted < key), middle, high)
+        low = np.where(open_ & (wanted > key), middle + 1, low)
+    return found

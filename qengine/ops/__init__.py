@@ -15,7 +15,8 @@ from ..op import Op
 def find(name: str) -> type[Op] | None:
     """The operator with this builtin name, or None where it has no file. Imports that file and no other."""
     stem = name.lower()
-    if not stem.isidentifier() or importlib.util.find_spec(f"{__name__}.{stem}") is None:
+    spec = importlib.util.find_spec(f"{__name__}.{stem}") if stem.isidentifier() else None
+    if spec is None or spec.submodule_search_locations is not None:
         return None
     module = importlib.import_module(f"{__name__}.{stem}")
     found = [

@@ -29,6 +29,8 @@ def integer_cell(part: Part, settings: Settings, *, together: bool) -> Cell:
     s_output = scale_of(output_state, at_state)
     s_cell = scale_of(specs.input(layout.cell_state), at_cell)
     exponent = _exponent(s_cell, at_cell)
+    if not -15 <= exponent <= -9 and part.coupled:
+        raise ModelError(f"expected a scale of 2**-15 to 2**-9 without an input gate, got {s_cell}", at_cell)
     hidden = _intermediate(part, 4)
     s_hidden, hidden_point = scale_of(hidden, "intermediates[4]"), zero_point_of(hidden, "intermediates[4]")
     gates = [_gate(part, gate, exponent) if gate in part.gates else None for gate in range(4)]
@@ -122,8 +124,8 @@ def _intermediate(part: Part, index: int) -> Spec:
 def _exponent(scale: np.float32, where: str) -> int:
     """The power of two that the cell state's scale is."""
     exponent = floor(log2(float(scale)) + 0.5)
-    if abs(log2(float(scale)) - exponent) >= 1e-3 or not -15 <= exponent <= -9:
-        raise ModelError(f"expected a scale of 2**-15 to 2**-9, got {scale}", where)
+    if abs(log2(float(scale)) - exponent) >= 1e-3 or not -30 <= exponent <= 1:
+        raise ModelError(f"expected a power of two from 2**-30 to 2 as scale, got {scale}", where)
     return exponent
 
 

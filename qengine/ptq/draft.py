@@ -106,8 +106,13 @@ class Draft:
         return replace(self.source, tensors=tensors, nodes=nodes, inputs=inputs, outputs=outputs), moved
 
 
-def rewritten(model: Model, drafts: Sequence[Draft], stand_ins: Sequence[Mapping[int, int]] | None = None) -> Model:
-    """The model with its graphs as drafted. stand_ins: per graph, which tensors its signatures' ones became."""
+def rewritten(
+    model: Model, drafts: Sequence[Draft], stand_ins: Sequence[Mapping[int, int]] | None = None
+) -> tuple[Model, list[dict[int, int]]]:
+    """The model with its graphs as drafted, and for each graph where the draft's tensors went.
+
+    stand_ins: per graph, which tensors took the places of those that signatures name.
+    """
     graphs, moves = [], []
     for number, draft in enumerate(drafts):
         stands = {} if stand_ins is None else stand_ins[number]
@@ -119,18 +124,23 @@ def rewritten(model: Model, drafts: Sequence[Draft], stand_ins: Sequence[Mapping
         ]
         graph, moved = draft.finish(named)
         graphs.append(graph)
-        moves.append({i: moved[stands.get(i, i)] for i in range(len(draft.tensors)) if stands.get(i, i) in moved})
-    if model.signatures is None:
-        return replace(model, graphs=tuple(graphs))
-    signatures = tuple(
-        replace(
-            signature,
-            inputs=tuple((name, moves[signature.graph][i]) for name, i in signature.inputs),
-            outputs=tuple((name, moves[signature.graph][i]) for name, i in signature.outputs),
+        moves.append(moved)
+
+    def there(number: int, index: int) -> int:
+        stands = {} if stand_ins is None else stand_ins[number]
+        return moves[number][stands.get(index, index)]
+
+    signatures = None
+    if model.signatures is not None:
+        signatures = tuple(
+            replace(
+                signature,
+                inputs=tuple((name, there(signature.graph, i)) for name, i in signature.inputs),
+                outputs=tuple((name, there(signature.graph, i)) for name, i in signature.outputs),
+            )
+            for signature in model.signatures
         )
-        for signature in model.signatures
-    )
-    return replace(model, graphs=tuple(graphs), signatures=signatures)
+    return replace(model, graphs=tuple(graphs), signatures=signatures), moves
 
 
 def shared_buffers(model: Model) -> Model:

@@ -105,7 +105,7 @@ def _has_float_weights(draft: Draft, inputs: tuple[int, ...], weights: Weights) 
 
 
 def _by_channel(values: NDArray[Any], output: Tensor, channels: int) -> NDArray[Any] | None:
-    """The constant as one number a channel, where it stretches over all else of the output without changing its shape."""
+    """The constant as one number a channel, where it stretches over the rest of the output without changing it."""
     shape: Shape = values.shape
     if len(shape) > len(output.shape or ()) or any(length != 1 for length in shape[:-1]):
         return None
@@ -178,7 +178,7 @@ def _is_same(draft: Draft, reader: int, pad: int, margins: NDArray[Any]) -> bool
         return False
     rows = window(image.shape[1], size[1], op.stride_h, op.dilation_h_factor, Padding.SAME)
     columns = window(image.shape[2], size[2], op.stride_w, op.dilation_w_factor, Padding.SAME)
-    return margins[1:3].tolist() == [[rows.before, rows.after], [columns.before, columns.after]]
+    return bool(margins[1:3].tolist() == [[rows.before, rows.after], [columns.before, columns.after]])
 
 
 def _only_reader(draft: Draft, index: int, named: set[int]) -> int | None:

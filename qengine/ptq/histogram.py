@@ -34,12 +34,12 @@ class Histogram:
     @property
     def centers(self) -> NDArray[np.float64]:
         """The middles of the bins, in the values' units."""
-        return (np.arange(2 * HALF) - (HALF - 0.5)) * self.width
+        return np.asarray((np.arange(2 * HALF) - (HALF - 0.5)) * self.width, np.float64)
 
     @property
     def edges(self) -> NDArray[np.float64]:
         """The bins' bounds, one more than there are bins."""
-        return (np.arange(2 * HALF + 1) - HALF) * self.width
+        return np.asarray((np.arange(2 * HALF + 1) - HALF) * self.width, np.float64)
 
     @property
     def total(self) -> int:

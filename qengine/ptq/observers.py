@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .histogram import HALF, Histogram
-from .ranges import DECAY, Summary
+from .ranges import Summary
 
 Range = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -155,12 +155,12 @@ def of_values(observer: Observer, rows: NDArray[Any], levels: int) -> Floats:
     """
     reach = np.abs(rows).max(axis=1, initial=0).astype(np.float64)
     if observer.name == "percentile":
-        return np.percentile(np.abs(rows).astype(np.float64), observer.percentile, axis=1)
+        return np.asarray(np.percentile(np.abs(rows).astype(np.float64), observer.percentile, axis=1))
     if observer.name == "mse":
         return _least_error(rows.astype(np.float64), reach, levels)
     if observer.name == "entropy":
         return np.array([_symmetric_entropy(observer, row, levels) for row in rows])
-    return reach
+    return np.asarray(reach, np.float64)
 
 
 def _least_error(rows: Floats, reach: Floats, levels: int) -> Floats:
@@ -179,6 +179,3 @@ def _symmetric_entropy(observer: Observer, row: NDArray[Any], levels: int) -> fl
     summary.add(np.concatenate((row, -row)))
     low, high = _entropy(observer, summary, levels)
     return max(-low, high)
-
-
-__all__ = ["DECAY", "Observer", "Range", "of_values"]

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import ModelError
 from ..kernels.profile import Profile
-from ..model import Blockwise, External, Model, MultiAxis, Node, TensorType
-from ..op import CustomOp, Spec, Specs
+from ..model import Blockwise, Buffer, External, Model, MultiAxis, Node, Tensor, TensorType
+from ..op import Array, CustomOp, Spec, Specs
 from ..program import Runtime, plan_node
 from .draft import Draft, rewritten
 from .fuse import fold_padding, fold_scaling, fuse_activations
@@ -35,7 +35,7 @@ def prepared(model: Model) -> tuple[Model, list[list[tuple[int, ...]]]]:
             pass
         remove_dead(draft, named)
         drafts.append(draft)
-    return rewritten(model, drafts), [[placed.origin for placed in draft.nodes] for draft in drafts]
+    return rewritten(model, drafts)[0], [[placed.origin for placed in draft.nodes] for draft in drafts]
 
 
 def _named(model: Model, number: int) -> set[int]:
@@ -62,7 +62,7 @@ def fold_constants(draft: Draft, runtime: Runtime) -> None:
     draft.nodes = kept
 
 
-def _folded(draft: Draft, node: Node, runtime: Runtime) -> list[tuple[np.ndarray, TensorType]] | None:
+def _folded(draft: Draft, node: Node, runtime: Runtime) -> list[tuple[Array, TensorType]] | None:
     tensors = [draft.tensors[i] for i in node.inputs if i >= 0]
     ends = {*draft.inputs, *draft.outputs}
     if not tensors or any(i in ends for i in node.outputs):
@@ -84,9 +84,13 @@ def _folded(draft: Draft, node: Node, runtime: Runtime) -> list[tuple[np.ndarray
     except (ModelError, NotImplementedError):
         return None
     values = result if isinstance(result, tuple) else (result,)
-    grown = sum(value.nbytes for value in values) - sum(len(tensor.data or b"") for tensor in tensors)  # type: ignore[arg-type]
+    grown = sum(value.nbytes for value in values) - sum(_bytes(tensor) for tensor in tensors)
     small = grown <= LARGEST_GROWTH or node.op.name == "DEQUANTIZE"
     return [(np.asarray(v), o.type) for v, o in zip(values, outputs, strict=True)] if small else None
+
+
+def _bytes(tensor: Tensor) -> int:
+    return len(tensor.data) if isinstance(tensor.data, Buffer) else 0
 
 
 def _details(draft: Draft, index: int) -> object:

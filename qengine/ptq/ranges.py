@@ -114,19 +114,19 @@ class Summary:
         self.histogram.merge(other.histogram)
 
     def beyond(self, low: float, high: float) -> float:
-        """The share of values outside [low, high], to the histogram's bins; NaN where no samples were counted."""
+        """The share of values in bins wholly outside [low, high]; NaN where no samples were counted."""
         total = self.histogram.total
         if total == 0:
             return float("nan")
-        centers = self.histogram.centers
-        return float(self.histogram.counts[(centers < low) | (centers > high)].sum()) / total
+        edges = self.histogram.edges
+        return float(self.histogram.counts[(edges[1:] < low) | (edges[:-1] > high)].sum()) / total
 
 
 class Ranges(Mapping[str, Summary]):
-    """Summaries by tensor key (`key_of`), with what was noticed about the samples.
+    """Summaries by tensor key (`keys_of`), with what was noticed about the samples.
 
-    `save` writes an .npz, `load` reads it; `merged` adds calibrations of the same model up; `of` takes the ranges that a
-    quantized model's scales and zero points stand for.
+    `save` writes an .npz, `load` reads it; `merged` adds calibrations of the same model up; `of` takes the ranges that
+    a quantized model's scales and zero points stand for.
     """
 
     def __init__(self, summaries: Mapping[str, Summary] | None = None, warnings: Iterable[str] = ()) -> None:
@@ -153,7 +153,9 @@ class Ranges(Mapping[str, Summary]):
 
     def merged(self, other: Ranges) -> Ranges:
         """Both calibrations as one, this one's samples first. Neither is changed."""
-        result = Ranges(_copies(self), [*self.warnings, *(text for text in other.warnings if text not in self.warnings)])
+        result = Ranges(
+            _copies(self), [*self.warnings, *(text for text in other.warnings if text not in self.warnings)]
+        )
         for key, summary in other.items():
             result.summary(key).merge(summary)
         return result
@@ -198,7 +200,9 @@ class Ranges(Mapping[str, Summary]):
         except (KeyError, ValueError, TypeError, OSError) as error:
             if isinstance(error, FileNotFoundError):
                 raise
-            raise ValueError(f"expected ranges as `Ranges.save` writes them, got {os.fspath(path)!r}: {error}") from error
+            raise ValueError(
+                f"expected ranges as `Ranges.save` writes them, got {os.fspath(path)!r}: {error}"
+            ) from error
 
 
 _WHOLE = (TensorType.INT8, TensorType.UINT8, TensorType.INT16)

@@ -23,6 +23,11 @@ _ENDS = {
 }
 
 
+def _expect(what: str, value: str, allowed: Any) -> None:
+    if value not in allowed:
+        raise ValueError(f"expected {what} among {', '.join(allowed)}, got {value!r}")
+
+
 @dataclass(frozen=True)
 class Scheme:
     """How one node is quantized.
@@ -31,7 +36,7 @@ class Scheme:
     `weight_only` (weights, turned back to float by a DEQUANTIZE) or `float` (left alone).
     weights: int8, int4, or float16 (weight_only only). activations: int8 or int16 (integer only).
     granularity of the weights' scales: one a tensor, one a channel, or one a block of `block_size` (32, 64, 128 or 256)
-    along the input of FULLY_CONNECTED, the only operator that the runtime has blockwise kernels of; others are channelwise.
+    along the input of FULLY_CONNECTED, the only operator with blockwise kernels in the runtime; others are channelwise.
     """
 
     compute: str = "integer"
@@ -82,8 +87,8 @@ SCHEMES: dict[str, Scheme] = {
 class Rule:
     """Nodes, and how they are quantized. A node must meet every condition that is given.
 
-    operator: builtin name (`CONV_2D`). name: regular expression, searched in the names of what the node computes, in the
-    source model and after preparation. node: its number in the source model. graph: the number of its graph.
+    operator: builtin name (`CONV_2D`). name: regular expression, searched in the names of what the node computes, in
+    the source model and after preparation. node: its number in the source model. graph: the number of its graph.
     scheme: a name of SCHEMES or a Scheme.
     """
 
@@ -173,9 +178,8 @@ class Recipe:
             if isinstance(changes.get(key), str):
                 changes[key] = Observer(changes[key])
         small = 1024 if scheme.compute in ("dynamic", "weight_only") and scheme.weights == "int8" else 0
-        defaults: dict[str, Any] = {"min_weight_elements": small}
         rules = (*kept, *changes.pop("rules", ()))
-        return Recipe(**({"scheme": scheme, "rules": rules, "name": name} | defaults | changes))
+        return Recipe(scheme, rules, name=name, **({"min_weight_elements": small} | changes))
 
     @property
     def needs_samples(self) -> bool:
@@ -230,8 +234,3 @@ def _rule(content: Mapping[str, Any]) -> Rule:
     scheme = content.get("scheme", "float")
     made = scheme if isinstance(scheme, str) else Scheme(**scheme)
     return Rule(**(dict(content) | {"scheme": made}))
-
-
-def _expect(what: str, value: str, allowed: Any) -> None:
-    if value not in allowed:
-        raise ValueError(f"expected {what} among {', '.join(allowed)}, got {value!r}")

@@ -26,22 +26,39 @@ class Quantized:
     scales: float32, (1,), (channels,), or the weights' shape with its last axis in blocks. axis: of the channels.
     """
 
-    values: NDArray[np.int8]
+    values: NDArray[Any]
     scales: NDArray[np.float32]
     axis: int = 0
     block_size: int = 0
 
+    def real(self) -> NDArray[np.float32]:
+        """What the integers stand for."""
+        if self.block_size:
+            scales = np.repeat(self.scales, self.block_size, axis=-1)
+        elif len(self.scales) == 1:
+            scales = self.scales
+        else:
+            along = [1] * self.values.ndim
+            along[self.axis] = -1
+            scales = self.scales.reshape(along)
+        return (self.values * scales).astype(np.float32)
+
 
 def quantize_weights(
-    weights: NDArray[Any], type_: TensorType, axis: int | None, observer: Observer, block_size: int = 0
+    weights: NDArray[Any],
+    type_: TensorType,
+    axis: int | None,
+    observer: Observer,
+    block_size: int = 0,
+    bits: int = 0,
 ) -> Quantized:
-    """Symmetric integers in [-(2**(bits-1) - 1), 2**(bits-1) - 1], zero point 0.
+    """Symmetric integers in [-(2**(bits-1) - 1), 2**(bits-1) - 1], zero point 0. bits: 0 for all that the type has.
 
     scale = reach / (2**(bits-1) - 1) in float64, stored as float32; q = round(w / scale), ties away from zero.
     reach: the greatest magnitude, or what the observer chooses, of the tensor (axis None), of each index of `axis`, or
     of each block of `block_size` elements along the last axis (whose scale is rounded to float16 first, as stored).
     """
-    most = (1 << type_.bits - 1) - 1
+    most = (1 << (bits or type_.bits) - 1) - 1
     rows, back = _rows(weights, axis, block_size)
     reach = np.maximum(of_values(observer, rows, 2 * most + 1), SMALLEST_REACH)
     scale = reach / most
@@ -53,10 +70,10 @@ def quantize_weights(
     return Quantized(back(values), scales.reshape(shape), 0 if axis is None else axis, block_size)
 
 
-def integers(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[np.int8]:
+def integers(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[Any]:
     """Rows (r, n) over one scale each, rounded and clamped to `most`."""
-    q = round_half_away(rows.astype(np.float64) / scale[:, None])
-    return np.clip(q, -most, most).astype(np.int8)
+    q = np.clip(round_half_away(rows.astype(np.float64) / scale[:, None]), -most, most)
+    return q.astype(np.int8 if most < 128 else np.int16)
 
 
 def rescaled(weights: NDArray[Any], scales: NDArray[np.float64], type_: TensorType, axis: int | None) -> Quantized:
@@ -66,19 +83,15 @@ def rescaled(weights: NDArray[Any], scales: NDArray[np.float64], type_: TensorTy
     return Quantized(back(values), scales.astype(np.float32), 0 if axis is None else axis)
 
 
-def bias_scales(
-    bias: NDArray[Any], input_scale: float, weight_scales: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scales of an int32 bias and of its weights: input scale * weight scale, and where the bias would pass
-    `BIAS_LIMIT` (tiny weights), both widened so that it just fits.
+def widened_scales(bias: NDArray[Any], input_scale: float, weight_scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scales of weights (1,) or (channels,), wider where bias / (input scale * weight scale) would pass `BIAS_LIMIT`:
+    tiny weights beside a large bias. There the bias just fits.
     """
-    scales = np.float64(input_scale) * weight_scales
     peak = np.abs(bias.astype(np.float64)).reshape(-1)
-    if len(scales) == 1:
+    if len(weight_scales) == 1:
         peak = peak.max(initial=0, keepdims=True)
-    over = peak / scales > BIAS_LIMIT
-    scales = np.where(over, peak / BIAS_LIMIT, scales)
-    return scales, np.where(over, scales / np.float64(input_scale), weight_scales)
+    scales = np.float64(input_scale) * weight_scales
+    return np.where(peak / scales > BIAS_LIMIT, peak / BIAS_LIMIT / np.float64(input_scale), weight_scales)
 
 
 def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32], type_: TensorType) -> NDArray[Any]:

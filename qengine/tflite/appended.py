@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..model import Buffer
 
 _END = struct.Struct("<4sHHHHIIH")
@@ -22,7 +24,7 @@ def appended(data: memoryview, end: int) -> Buffer | None:
     made to count from the start of the ZIP, as its readers accept too: the bytes are a ZIP file on their own.
     """
     start, archive = _archive(data)
-    if archive is not None and start >= end and not any(data[end:start]):
+    if archive is not None and start >= end and not np.frombuffer(data[end:start], np.uint8).any():
         return Buffer(archive)
     rest = data[end:]
     return Buffer(rest) if len(rest) >= _PADDING or any(rest) else None

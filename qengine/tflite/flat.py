@@ -62,7 +62,7 @@ class Flat:
             if offset == 0:
                 values[field.name] = field.default
             elif field.kind == SCALAR:
-                values[field.name] = self._scalar(at + offset, field, where)
+                values[field.name] = self._number(_SCALARS[field.code], at + offset, f"{where}.{field.name}")
             else:
                 values[field.name] = self._behind(at + offset, field, f"{where}.{field.name}", arrays)
         if len(slots) > layout.slots:
@@ -80,39 +80,46 @@ class Flat:
 
     def slice(self, at: int, length: int, where: str) -> memoryview:
         """`length` bytes from byte `at` of the file."""
-        if at + length > self.size:
-            raise ModelError(f"expected bytes {at} to {at + length} within {self.size} bytes of file", where)
-        self.end = max(self.end, at + length)
-        return self.data[at : at + length]
+        return self.data[at : self._reach(at + length, where)]
+
+    def _reach(self, end: int, where: str) -> int:
+        """That something ends at byte `end`, which must be in the file."""
+        if end > self.end:
+            if end > self.size:
+                raise ModelError(f"expected a file of at least {end} bytes, got {self.size}", where)
+            self.end = end
+        return end
+
+    def _number(self, form: struct.Struct, at: int, where: str) -> Any:
+        """The number at `at`, which must be a multiple of its width."""
+        self._reach(at + form.size, where)
+        if at % form.size:
+            raise ModelError(f"expected a number at a multiple of {form.size}, got byte {at}", where)
+        return form.unpack_from(self.data, at)[0]
 
     def _vtable(self, at: int, where: str) -> tuple[int, ...]:
         """Where the fields of a table lie, counted from the table: 0 for absent, none after the last that is there."""
-        position = at - int(_INT32.unpack(self.slice(at, 4, where))[0])
+        position = at - self._number(_INT32, at, where)
         slots = self._slots.get(position)
         if slots is None:
-            if not 0 <= position <= self.size - 4:
-                raise ModelError(f"expected a vtable within {self.size} bytes of file, got byte {position}", where)
-            length = int(_UINT16.unpack_from(self.data, position)[0])
-            if length < 4 or length % 2:
-                raise ModelError(f"expected a vtable of an even length from 4, got {length}", where)
-            vtable = self.slice(position, length, where)
+            if position < 0:
+                raise ModelError(f"expected a vtable within the file, got one at byte {position}", where)
+            length = self._number(_UINT16, position, where)
+            if length % 2:
+                raise ModelError(f"expected a vtable of an even length, got {length}", where)
+            vtable = bytes(self.slice(position, length, where))
             self._spend(length)
-            slots = struct.unpack_from(f"<{(length - 4) // 2}H", vtable, 4)
-            while slots and slots[-1] == 0:
-                slots = slots[:-1]
+            there = (len(vtable.rstrip(b"\0")) - 3) // 2
+            slots = struct.unpack_from(f"<{there}H", vtable, 4) if there > 0 else ()
             self._slots[position] = slots
         return slots
 
-    def _scalar(self, at: int, field: Field, where: str) -> Any:
-        form = _SCALARS[field.code]
-        return form.unpack(self.slice(at, form.size, f"{where}.{field.name}"))[0]
-
     def _follow(self, at: int, where: str) -> int:
-        """Where the offset stored at `at` leads to."""
-        target = at + int(_UINT32.unpack(self.slice(at, 4, where))[0])
-        if target + 4 > self.size:
-            raise ModelError(f"expected an offset within {self.size} bytes of file, got one to byte {target}", where)
-        return target
+        """Where the offset stored at `at` leads to: onwards, by less than 2 GB."""
+        offset = self._number(_UINT32, at, where)
+        if not 0 < offset < 2**31:
+            raise ModelError(f"expected an offset from 1 to 2**31 - 1, got {offset}", where)
+        return int(at + offset)
 
     def _behind(self, at: int, field: Field, where: str, arrays: bool) -> Any:
         """What the offset stored at `at` leads to."""
@@ -133,24 +140,22 @@ class Flat:
 
     def _elements(self, target: int, width: int, where: str) -> memoryview:
         """The bytes of the vector at `target`, whose elements are `width` bytes wide."""
-        count = int(_UINT32.unpack(self.slice(target, 4, where))[0])
-        if target + 4 + count * width > self.size:
-            raise ModelError(f"expected a vector within {self.size} bytes of file, got {count} elements", where)
+        count = self._number(_UINT32, target, where)
         return self.slice(target + 4, count * width, where)
 
     def _string(self, target: int, where: str) -> str:
         text = self._elements(target, 1, where)
         self._spend(len(text))
-        if bytes(self.slice(target + 4 + len(text), 1, where)) != b"\0":
+        after = target + 4 + len(text)
+        self._reach(after + 1, where)
+        if self.data[after] != 0:
             raise ModelError("expected a string ended by a zero byte, got another", where)
         return str(text, "utf-8", "surrogateescape")
 
     def _tables(self, target: int, where: str) -> list[int]:
         elements = self._elements(target, 4, where)
         self._spend(len(elements))
-        first = target + 4
-        offsets = struct.unpack(f"<{len(elements) // 4}I", elements)
-        return [first + 4 * i + offset for i, offset in enumerate(offsets)]
+        return [self._follow(at, where) for at in range(target + 4, target + 4 + len(elements), 4)]
 
     def _spend(self, amount: int) -> None:
         self._left -= amount

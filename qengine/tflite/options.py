@@ -52,7 +52,8 @@ def read_options(flat: Flat, code: int, operator: Mapping[str, Any], where: str)
     converters: dict[str, _Convert] = _converters(kind)
     if len(converters) < len(values):
         flat.unknown += [f"{place}.{key}" for key, value in values.items() if key not in converters and value]
-    op: Op = kind(**{key: convert(values[key], f"{place}.{key}") for key, convert in converters.items()})
+    given = {key: convert(values[key], f"{place}.{key}") for key, convert in converters.items()}
+    op: Op = kind(**{part.name: given[schema_name(part)] for part in _fields(kind)})
     return op, None if own or table is None else found
 
 
@@ -89,13 +90,19 @@ def _table(op: Op) -> tuple[str | None, bool, Mapping[str, Any]]:
     if isinstance(op, UnknownOp):
         return op.table, op.second, op.options or {}
     table, second = schema.table_of(op.name)
-    return table, second, {field.name: getattr(op, field.name) for field in _fields(type(op))}
+    return table, second, {schema_name(field): getattr(op, field.name) for field in _fields(type(op))}
 
 
 def _zeros(name: str) -> dict[str, Any]:
     table, _ = schema.table_of(name)
     known = () if table is None else schema.layout(table).fields
     return {field.name: type(field.default)() if field.kind == SCALAR else None for field in known}
+
+
+def schema_name(field: Field[Any]) -> str:
+    """The schema's name of an option: the field's own, but where that means something else to every operator."""
+    name: str = field.metadata.get("schema", field.name)
+    return name
 
 
 def _fields(kind: Any) -> tuple[Field[Any], ...]:
@@ -106,7 +113,7 @@ def _fields(kind: Any) -> tuple[Field[Any], ...]:
 def _converters(kind: Any) -> dict[str, _Convert]:
     """For each field of an operator's dataclass, what makes its value from what the file has."""
     hints = get_type_hints(kind)
-    return {field.name: _converter(hints[field.name]) for field in _fields(kind)}
+    return {schema_name(field): _converter(hints[field.name]) for field in _fields(kind)}
 
 
 def _converter(hint: Any) -> _Convert:

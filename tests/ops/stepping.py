@@ -22,6 +22,9 @@ class NoGraphs:
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> Any:
         raise AssertionError(f"expected no question about graph {graph}")
 
+    def custom(self, custom_code: str) -> None:
+        return None
+
 
 def given(shape: Sequence[int], type: TensorType = TensorType.FLOAT32, scale: Any = None, zero_point: Any = 0) -> Spec:
     """An operand computed elsewhere."""

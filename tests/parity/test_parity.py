@@ -70,6 +70,22 @@ def refusal(make: Callable[[], Any]) -> str:
 
 
 @pytest.mark.parametrize("profile", KERNEL_SETS)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.refused])
+def test_native_kernels_are_their_references_and_stay_in_their_memory(
+    name: str, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = CASES[name]
+    blob = to_bytes(case.model())
+    native = outputs(Interpreter(model_content=blob, profile=profile), case, blob)
+    guarded = outputs(Interpreter(model_content=blob, profile=profile, debug=True), case, blob)
+    monkeypatch.setenv("QENGINE_CPU", "none")
+    reference = outputs(Interpreter(model_content=blob, profile=profile), case, blob)
+    for fast, watched, plain in zip(native, guarded, reference, strict=True):
+        check_equal(fast, plain, case.within)
+        check_equal(watched, plain, case.within)
+
+
+@pytest.mark.parametrize("profile", KERNEL_SETS)
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_are_the_runtime_s(name: str, profile: str, litert: types.ModuleType) -> None:
     case = CASES[name]

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import everything, tiny
+from raw import Raw
 
 from qengine.errors import ModelError
 from qengine.model import Model
 from qengine.tflite import load, to_bytes
 from qengine.tflite.check import check_model
+from qengine.tflite.flat import Flat
 
 EXAMPLES = 400
 SECONDS = 2.0
@@ -119,3 +121,29 @@ def test_every_bit_of_a_small_file() -> None:
                 load(bytes(held))
             except ModelError:
                 continue
+
+
+def test_long_vtables_that_overlap_take_little_time() -> None:
+    """A hundred tables, each with a vtable of 64 KB of its own, which are 64 bytes apart."""
+    raw = Raw()
+    metadata = [raw.table("Metadata", name=f"t{i}") for i in range(100)]
+    blob = bytearray(raw.file(Model={"metadata": metadata}))
+    vtables = len(blob)
+    blob += (struct.pack("<H", 2**16 - 2) + bytes(62)) * 100 + bytes(2**20)
+    flat = Flat(memoryview(bytes(blob)))
+    for i, table in enumerate(flat.read("Model", flat.root(), "$")["metadata"]):
+        struct.pack_into("<i", blob, table, table - vtables - 64 * i)
+    model = opened(bytes(blob))
+    assert model is not None
+    assert len(model.unknown) == 99, "each has the beginnings of the next as fields that the schema doesn't have"
+
+
+@pytest.mark.parametrize("table", ["Tensor", "Operator", "SubGraph", "Metadata", "SignatureDef", "Buffer"])
+def test_a_file_of_tables_with_nothing_in_them(table: str) -> None:
+    """As many as the file can say, all of them one: the model isn't larger than the file justifies."""
+    raw = Raw()
+    many = [raw.table(table)] * 30_000
+    place = {"Tensor": "tensors", "Operator": "operators", "SubGraph": "subgraphs", "Metadata": "metadata"}
+    place |= {"SignatureDef": "signature_defs", "Buffer": "buffers"}
+    holder = "SubGraph" if table in ("Tensor", "Operator") else "Model"
+    check(raw.file(**{holder: {place[table]: many}}))

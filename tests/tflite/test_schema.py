@@ -20,6 +20,7 @@ from qengine.op import Op
 from qengine.ops import find
 from qengine.tflite import schema
 from qengine.tflite.fields import SCALAR, STRING, VECTOR, Field, derive
+from qengine.tflite.options import schema_name
 
 OPERATORS = sorted(
     path.stem.upper()
@@ -149,7 +150,7 @@ def test_fields_of_an_operator_are_those_of_its_table(name: str, runtime: types.
     operator: Any = find(name)
     table, _ = schema.table_of(name)
     known = () if table is None else derive(table, vars(runtime))
-    assert [field.name for field in fields(operator)] == [field.name for field in known]
+    assert [schema_name(field) for field in fields(operator)] == [field.name for field in known]
     for ours, theirs in zip(fields(operator), known, strict=True):
         assert ours.default is not MISSING
         assert ours.default == theirs.default, ours.name

@@ -61,8 +61,9 @@ def _scale(integer: bool, scale: float, zero_point: int = 0) -> dict[str, Any]:
     return {"scale": scale, "zero_point": zero_point} if integer else {}
 
 
-def lstm(kind: str, parts: str = "", fused: F = F.TANH, **options: Any) -> Case:
-    """parts: of `coupled`, `peephole`, `projection`, `norm`, `diagonal`, those that the cell has."""
+def lstm(kind: str, parts: str = "", fused: F = F.TANH, exponent: int = -11, **options: Any) -> Case:
+    """parts: of `coupled`, `peephole`, `projection`, `norm`, `diagonal`, those that the cell has. exponent: of the
+    integer cell's scale."""
     has = {part: part in parts for part in ("coupled", "peephole", "projection", "norm", "diagonal")}
 
     def build(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
@@ -82,7 +83,9 @@ def lstm(kind: str, parts: str = "", fused: F = F.TANH, **options: Any) -> Case:
         if has["projection"]:
             inputs[16], inputs[17] = w.matrix(out, cells), w.bias(out)
         inputs[18] = b.variable("h", (batch, out), "int8" if integer else "float32", **_scale(integer, 0.01, 5))
-        inputs[19] = b.variable("c", (batch, cells), "int16" if integer else "float32", **_scale(integer, 2.0**-11))
+        inputs[19] = b.variable(
+            "c", (batch, cells), "int16" if integer else "float32", **_scale(integer, 2.0**exponent)
+        )
         if has["norm"]:
             inputs += [
                 (w.wide(5e-5, cells) if integer else w.real(cells)) if gate in gates else None for gate in range(4)
@@ -94,7 +97,9 @@ def lstm(kind: str, parts: str = "", fused: F = F.TANH, **options: Any) -> Case:
         op = UnidirectionalSequenceLstm(fused, **options)
         return [b.add(op, inputs, intermediates=within, **_scale(integer, 0.01, 5))]
 
-    label = "_".join(["lstm", kind, *parts.split(), fused.name, *(f"{k}_{v}" for k, v in options.items())])
+    label = "_".join(
+        ["lstm", kind, *parts.split(), fused.name, f"2e{exponent}", *(f"{k}_{v}" for k, v in options.items())]
+    )
     beyond = ("reference",) if has["diagonal"] else ()
     return Case(label.lower(), build, within=1e-4, calls=3, beyond=beyond)
 
@@ -126,6 +131,8 @@ def lstms() -> Iterator[Case]:
             yield lstm(kind, names, cell_clip=0.75, proj_clip=0.25)
         yield lstm(kind, "peephole projection", time_major=True)
         yield lstm(kind)
+    for exponent in (-17, -9, -8):
+        yield lstm("integer", exponent=exponent)
     yield lstm("uint8", "peephole", asymmetric_quantize_inputs=True)
     yield lstm("dynamic", "projection norm", asymmetric_quantize_inputs=True)
     for kind in ("float", "dynamic"):

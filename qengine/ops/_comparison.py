@@ -1,0 +1,60 @@
+"""What the comparisons share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import ModelError, Unsupported
+from ..kernels.arrays import AnyArray
+from ..kernels.bfloat16 import from_bfloat16
+from ..kernels.fixed_point import quantize_multiplier
+from ..kernels.profile import Profile
+from ..kernels.reference.add import Multiplier
+from ..kernels.reference.comparison import comparable
+from ..model import TensorType
+from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized
+from ..scales import scale_of, zero_point_of
+from ._elementwise import Elementwise, is_quantized
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison(Elementwise):
+    """Base of operators that compare two inputs of one type: flags.
+
+    8-bit numbers are compared as the real numbers that they stand for; `scaled_int16`: 16-bit ones with a
+    quantization, too.
+    """
+
+    inputs: ClassVar[int] = 2
+    rule: ClassVar[Rule] = Unquantized()
+    compare: ClassVar[Callable[[Any, Any], Any]]
+    scaled_int16: ClassVar[bool] = False
+
+    def check_output(self, x: Spec, output: Spec) -> None:
+        if output.type is not T.BOOL:
+            raise ModelError(f"expected BOOL, got {output.type.name}", "outputs[0]")
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        x, compare = specs.input(0), type(self).compare
+        name = f"{self.name.lower()}_{x.type.name.lower()}"
+        if x.type in (T.INT8, T.UINT8) or (self.scaled_int16 and x.type is T.INT16 and is_quantized(x)):
+            first, second = (_scaled(specs.input(i), f"inputs[{i}]") for i in (0, 1))
+            return Step(lambda a, b: np.asarray(compare(first(a), second(b))), name)
+        if x.type is T.BFLOAT16:
+            return Step(lambda a, b: np.asarray(compare(from_bfloat16(a), from_bfloat16(b))), name)
+        return Step(lambda a, b: np.asarray(compare(a, b), np.bool_), name)
+
+
+def _scaled(spec: Spec, where: str) -> Callable[[AnyArray], AnyArray]:
+    point, scale = zero_point_of(spec, where), float(scale_of(spec, where))
+    if scale == 1:
+        raise Unsupported("comparing quantized numbers of scale 1, on which the runtime aborts", where)
+    multiplier = Multiplier(*quantize_multiplier(scale))
+    return lambda q: comparable(q, point, multiplier)

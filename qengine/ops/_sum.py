@@ -1,0 +1,92 @@
+"""What ADD and SUB share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from ..delegate import takes_fused
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray, Int64Array
+from ..kernels.profile import Profile
+from ..kernels.reference.add import (
+    CommonScale,
+    FloatScales,
+    Scales,
+    Sign,
+    ZeroPoints,
+    add_float_scales,
+    add_optimized,
+    add_power_of_two,
+    add_scalar,
+)
+from ..model import TensorType
+from ..op import Specs, Step
+from ..options import ActivationFunctionType
+from ..scales import exponent_of, scale_of
+from ._elementwise import plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
+
+T = TensorType
+
+
+def takes_sum(specs: Specs, fused: ActivationFunctionType) -> bool:
+    """Whether XNNPACK takes an ADD or SUB: one type, and with 8 bits scales not too far from the output's."""
+    if not takes_elementwise(specs, T.INT8, T.UINT8) or not takes_fused(fused):
+        return False
+    output = specs.output()
+    if not specs.input(0).type is specs.input(1).type is output.type:
+        return False
+    if output.type in (T.FLOAT32, T.FLOAT16):
+        return True
+    with np.errstate(all="ignore"):
+        ratios = [np.float32(specs.input(i).scale) / np.float32(output.scale) for i in (0, 1)]
+    return all(2**-10 <= ratio < 2**8 for ratio in ratios)
+
+
+def plan_plain(name: str, specs: Specs, profile: Profile, fused: ActivationFunctionType, sign: Sign) -> Step:
+    """Numbers that stand for themselves; integers wrap before they are clamped."""
+    output = specs.output()
+    function = np.add if sign == 1 else np.subtract
+    return plain(name, function, output, plain_clamp(output.type, fused, profile))
+
+
+def plan_quantized(
+    name: str, specs: Specs, profile: Profile, fused: ActivationFunctionType, pot: bool, sign: Sign
+) -> Step:
+    """8- and 16-bit quantized numbers. pot: 16-bit numbers whose scales are powers of two are only shifted."""
+    a, b, output = specs.input(0), specs.input(1), specs.output()
+    wide = output.type is T.INT16
+    points = ZeroPoints(*zero_points(specs, must_be_zero=wide))
+    named = ((a, "inputs[0]"), (b, "inputs[1]"), (output, "outputs[0]"))
+    scales = Scales(*(float(scale_of(spec, where)) for spec, where in named))
+    exponents = [exponent_of(scale) for scale in scales]
+    rule: Callable[[AnyArray, AnyArray], Int64Array]
+    if wide and pot and None not in exponents:
+        shift_a, shift_b = _shifts(specs, [exponent or 0 for exponent in exponents], sign)
+        rule, why = partial(add_power_of_two, shift_a=shift_a, shift_b=shift_b, sign=sign), "scales are powers of two"
+    elif profile is Profile.XNNPACK:
+        rule = partial(add_float_scales, scales=FloatScales.of(scales, points, sign))
+        why = "XNNPACK's multipliers"
+    else:
+        common = CommonScale.of(scales, points, 15 if wide else 20)
+        if sign == 1 and common.output.shift > 0:
+            raise ModelError(f"expected a scale above {2 ** (1 - common.left_shift)} times the inputs'", "outputs[0]")
+        scalar = partial(add_scalar, scale=common, sign=sign)
+        rule = partial(add_optimized, scale=common) if profile is Profile.OPTIMIZED and sign == 1 else scalar
+        why = "twice the larger input scale"
+    return quantized(name, rule, output, quantized_bounds(output, fused, profile), why)
+
+
+def _shifts(specs: Specs, exponents: list[int], sign: Sign) -> tuple[int, int]:
+    """How far each input is shifted right, where scales are these powers of two."""
+    a, b, output = exponents
+    if min(output - a, output - b) != 0:
+        raise ModelError(
+            f"expected one input of the output's scale and none of a larger one, got 2**{a}, 2**{b} and 2**{output}",
+            "inputs",
+        )
+    if sign == 1 and not specs.input(0).size == specs.input(1).size == specs.output().size:
+        raise ModelError("expected inputs of one shape where scales are powers of two", "inputs")
+    return output - a, output - b

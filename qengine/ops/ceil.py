@@ -1,0 +1,29 @@
+"""CEIL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..kernels.profile import Profile
+from ..model import TensorType
+from ..op import Graphs, Specs, Step
+from ._activation import plan_float
+from ._elementwise import Elementwise
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Ceil(Elementwise):
+    """The smallest integer not below x."""
+
+    code: ClassVar[int] = 104
+    types: ClassVar = (T.FLOAT32,)
+    xnnpack: ClassVar = ()
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        return plan_float("ceil", specs, profile, np.ceil)

@@ -1,0 +1,63 @@
+"""DEQUANTIZE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..delegate import FLOATS, quantized_as_a_whole, takes_shape
+from ..errors import ModelError
+from ..kernels.profile import Profile
+from ..kernels.reference.quantize import Affine, dequantize, dequantize_optimized
+from ..model import TensorType
+from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized
+from ..scales import scale_of, scales_of, zero_point_of
+from ._elementwise import XNN_MAX_RANK, Elementwise, plain
+from .quantize import affine_of
+
+T = TensorType
+_NARROW = (T.INT8, T.UINT8, T.INT4, T.UINT4, T.INT2)
+
+
+@dataclass(frozen=True, eq=False)
+class Dequantize(Elementwise):
+    """Quantized numbers, or FLOAT16 ones, as FLOAT32."""
+
+    code: ClassVar[int] = 6
+    rule: ClassVar[Rule] = Unquantized()
+    types: ClassVar = (*_NARROW, T.INT16, T.FLOAT16)
+
+    def check_output(self, x: Spec, output: Spec) -> None:
+        if output.type not in FLOATS:
+            raise ModelError(f"expected FLOAT32, got {output.type.name}", "outputs[0]")
+
+    def delegated(self, specs: Specs) -> bool:
+        x = specs.input(0)
+        narrow = x.type in (T.INT8, T.UINT8) and quantized_as_a_whole(x)
+        return narrow and specs.output().type in FLOATS and takes_shape(x, 0, XNN_MAX_RANK)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        x, output = specs.input(0), specs.output()
+        if output.type is not T.FLOAT32 and profile is not Profile.XNNPACK:
+            raise ModelError(f"expected FLOAT32, got {output.type.name}", "outputs[0]")
+        if x.type is T.FLOAT16:
+            return plain("dequantize", lambda half: half.astype(np.float32), output)
+        if len(scales_of(x, "inputs[0]")) > 1:
+            if x.type is T.INT16:
+                raise ModelError("expected one scale for INT16, got one a channel", "inputs[0]")
+            return plain("dequantize", partial(dequantize, by=affine_of(x, "inputs[0]")), output)
+        by = Affine(scale_of(x, "inputs[0]"), zero_point_of(x, "inputs[0]"))
+        if x.type is T.INT16 and by.zero_point != 0:
+            raise ModelError(f"expected zero point 0 with INT16, got {by.zero_point}", "inputs[0]")
+        fast = profile is Profile.OPTIMIZED and x.type in _NARROW
+        return plain("dequantize", partial(dequantize_optimized if fast else dequantize, by=by), output)
+
+    def version(self, specs: Specs) -> int:
+        x = specs.input(0)
+        if x.type is T.INT8 and x.quantization is not None and x.quantization.per_channel:
+            return 5
+        return {T.UINT4: 8, T.INT2: 7, T.INT4: 6, T.INT16: 3, T.FLOAT16: 3, T.INT8: 2}.get(x.type, 1)

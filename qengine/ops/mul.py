@@ -1,0 +1,118 @@
+"""MUL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..delegate import takes_fused
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray
+from ..kernels.profile import Profile
+from ..kernels.reference.add import ZeroPoints
+from ..kernels.reference.multiply import Operands, multiply, multiply_int16_to_8_bits, multiply_optimized
+from ..kernels.reference.subnormals import flush_subnormals
+from ..kernels.requantizers import DoubleRounding, Float32, Requantizer
+from ..model import TensorType
+from ..op import Graphs, Spec, Specs, Step
+from ..options import ActivationFunctionType
+from ..scales import scale_of, zero_point_of
+from ._elementwise import (
+    Elementwise,
+    is_quantized,
+    plain,
+    plain_clamp,
+    quantized,
+    quantized_bounds,
+    takes_elementwise,
+    zero_points,
+)
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Mul(Elementwise):
+    """a * b. int16 numbers without quantization are plain integers.
+
+    Two int16 inputs may have an int8 or uint8 output: they are then Q0.15 numbers, whatever their scales.
+    """
+
+    code: ClassVar[int] = 18
+    inputs: ClassVar[int] = 2
+    types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT32, T.UINT32, T.INT64, T.INT16, T.INT8, T.UINT8, T.COMPLEX64)
+
+    fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
+
+    def check_output(self, x: Spec, output: Spec) -> None:
+        if output.type is not x.type and not (x.type is T.INT16 and output.type in (T.INT8, T.UINT8)):
+            raise ModelError(f"expected {x.type.name} as of the inputs, got {output.type.name}", "outputs[0]")
+
+    def delegated(self, specs: Specs) -> bool:
+        a, b, output = specs.input(0), specs.input(1), specs.output()
+        if not takes_elementwise(specs, T.INT8, T.UINT8) or not takes_fused(self.fused_activation_function):
+            return False
+        if not a.type is b.type is output.type:
+            return False
+        if output.type in (T.FLOAT32, T.FLOAT16):
+            return True
+        with np.errstate(all="ignore"):
+            ratio = np.float32(a.scale) * np.float32(b.scale) / np.float32(output.scale)
+        return bool(2**-16 <= ratio < 2**8)
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        x, output = specs.input(0), specs.output()
+        if x.type is T.COMPLEX64:
+            if self.fused_activation_function is not ActivationFunctionType.NONE:
+                raise ModelError(f"expected no activation with COMPLEX64, got {self.fused_activation_function.name}")
+            return plain("mul", np.multiply, output)
+        if output.type is not x.type:
+            return self._plan_narrowing(specs, profile)
+        if x.type in (T.INT8, T.UINT8) or (x.type is T.INT16 and is_quantized(output)):
+            return self._plan_quantized(specs, profile)
+        function = _multiply_flushed if profile is Profile.XNNPACK else np.multiply
+        return plain("mul", function, output, plain_clamp(output.type, self.fused_activation_function, profile))
+
+    def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:
+        output = specs.output()
+        points = ZeroPoints(*zero_points(specs, must_be_zero=output.type is T.INT16))
+        product = scale_of(specs.input(0), "inputs[0]") * scale_of(specs.input(1), "inputs[1]")
+        rounding: type[Requantizer] = profile.pick(reference=DoubleRounding, xnnpack=Float32)
+        operands = Operands(points, rounding.from_real(np.asarray(product / scale_of(output, "outputs[0]"))))
+        kernel = multiply_optimized if profile is Profile.OPTIMIZED and output.type is not T.INT16 else multiply
+        bounds = quantized_bounds(output, self.fused_activation_function, profile)
+        return quantized("mul", partial(kernel, operands=operands), output, bounds, f"{rounding.__name__} rounding")
+
+    def _plan_narrowing(self, specs: Specs, profile: Profile) -> Step:
+        a, b, output = specs.input(0), specs.input(1), specs.output()
+        if not a.size == b.size == output.size:
+            raise ModelError(f"expected inputs of one shape for {output.type.name} of INT16", "inputs")
+        rule = partial(multiply_int16_to_8_bits, zero_point=zero_point_of(output, "outputs[0]"))
+        return quantized("mul_int16", rule, output, quantized_bounds(output, self.fused_activation_function, profile))
+
+    def version(self, specs: Specs) -> int:
+        x, output = specs.input(0), specs.output()
+        quantized = is_quantized(output)
+        if x.type is T.FLOAT16:
+            return 8
+        if x.type is T.UINT32 or (x.type is T.INT16 and not quantized):
+            return 7
+        if x.type is T.COMPLEX64:
+            return 6
+        if x.type is T.INT64:
+            return 5
+        if x.type is T.INT16:
+            return 4
+        if quantized and all(is_quantized(specs.input(i)) for i in (0, 1)):
+            product = np.float32(x.scale) * np.float32(specs.input(1).scale)
+            if product / np.float32(output.scale) >= 1:
+                return 3
+        return 2 if x.type is T.INT8 else 1
+
+
+def _multiply_flushed(a: AnyArray, b: AnyArray) -> AnyArray:
+    return np.multiply(flush_subnormals(a), flush_subnormals(b))

@@ -1,0 +1,30 @@
+"""SIN."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..kernels.profile import Profile
+from ..kernels.reference import activations, xnnpack_floats
+from ..model import TensorType
+from ..op import Graphs, Specs, Step
+from ._activation import plan_float
+from ._elementwise import Elementwise
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Sin(Elementwise):
+    """sin(x). XNNPACK loses track of numbers beyond 1e6."""
+
+    code: ClassVar[int] = 66
+    types: ClassVar = (T.FLOAT32, T.FLOAT16)
+    versions: ClassVar = {T.FLOAT16: 2}
+    xnnpack: ClassVar = ()
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        function = profile.pick(reference=activations.sin, xnnpack=xnnpack_floats.sin)
+        return plan_float("sin", specs, profile, function)

@@ -1,0 +1,115 @@
+"""SOFTMAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from ..delegate import FLOATS
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray, Int64Array
+from ..kernels.fixed_point import quantize_multiplier
+from ..kernels.profile import Profile
+from ..kernels.reference.softmax import (
+    FixedInput,
+    power_table,
+    rounded,
+    rounded_half_up,
+    softmax,
+    softmax_fixed_point,
+    softmax_int16,
+    softmax_table,
+)
+from ..model import TensorType
+from ..op import Fixed, Graphs, Rule, Spec, Specs, Step
+from ..scales import scale_of, zero_point_of
+from ..shapes import known
+from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
+
+T = TensorType
+_WIDER = {T.INT8: (T.INT8, T.INT16), T.UINT8: (T.UINT8, T.INT16)}
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Elementwise):
+    """exp(beta * x) over its sum along the last axis. 8-bit inputs may have an INT16 output.
+
+    An INT8 output must have scale 1/256 and zero point -128, an INT16 one of an INT16 input 1/32768 and 0, to 0.1 %.
+    """
+
+    code: ClassVar[int] = 25
+    rule: ClassVar[Rule] = Fixed({T.INT8: (1 / 256, -128), T.UINT8: (1 / 256, 0), T.INT16: (1 / 32768, 0)})
+    types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT8, T.UINT8, T.INT16)
+    versions: ClassVar = {T.FLOAT16: 4, T.INT16: 3, T.INT8: 2}
+
+    beta: float = 0.0
+
+    def check_output(self, x: Spec, output: Spec) -> None:
+        allowed = _WIDER.get(x.type, (x.type,))
+        if output.type not in allowed:
+            raise ModelError(f"expected {' or '.join(t.name for t in allowed)}, got {output.type.name}", "outputs[0]")
+
+    def delegated(self, specs: Specs) -> bool:
+        return self.beta == 1 and specs.input(0).type in FLOATS and specs.output().type in FLOATS
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        x, output = specs.input(0), specs.output()
+        if len(known(x)) == 0:
+            raise ModelError("expected at least one dimension, got a scalar", "inputs[0]")
+        if x.type in FLOATS:
+            return plain("softmax", partial(softmax, beta=self.beta), output)
+        if x.type is T.INT16:
+            return self._plan_int16(specs)
+        zero_point_of(x, "inputs[0]")
+        if output.type is T.INT8:
+            _check(output, 1 / 256, -128)
+        scale = float(scale_of(x, "inputs[0]"))
+        if profile is Profile.REFERENCE:
+            return self._plan_fixed_point(scale, output)
+        return self._plan_table(scale, output)
+
+    def _plan_int16(self, specs: Specs) -> Step:
+        zero_points(specs, must_be_zero=True)
+        _check(specs.output(), 1 / 32768, 0)
+        scaled = float(scale_of(specs.input(0), "inputs[0]") * np.float32(self.beta))
+        multiplier, shift = quantize_multiplier(scaled / (10.0 / 65535.0))
+        rule = partial(softmax_int16, multiplier=multiplier, shift=shift)
+        return quantized("softmax", rows(rule), specs.output(), (0, 32767))
+
+    def _plan_fixed_point(self, scale: float, output: Spec) -> Step:
+        low, _ = limits_of(output)
+        bits = output.type.bits
+        numbers = FixedInput.of(scale, self.beta)
+        if numbers.shift < 0:
+            raise ModelError(f"expected beta * scale of at least 2**-26, got {self.beta * scale}", "inputs[0]")
+
+        def rule(q: AnyArray) -> Int64Array:
+            return softmax_fixed_point(q, numbers, bits) + low
+
+        return quantized("softmax", rows(rule), output, limits_of(output), "fixed point")
+
+    def _plan_table(self, scale: float, output: Spec) -> Step:
+        powers, output_scale = power_table(scale, self.beta), float(scale_of(output, "outputs[0]"))
+        point = 0 if output.type is T.UINT8 else zero_point_of(output, "outputs[0]")
+        rounding = rounded_half_up if output.type is T.UINT8 else rounded
+
+        def rule(q: AnyArray) -> Int64Array:
+            return rounding(softmax_table(q, powers, output_scale)) + point
+
+        return quantized("softmax", rows(rule), output, limits_of(output), "table of powers")
+
+
+def rows(rule: Callable[[AnyArray], Int64Array]) -> Callable[[AnyArray], Int64Array]:
+    """A rule for rows of at least one number as one for any."""
+    return lambda q: rule(q) if q.size else np.zeros(q.shape, np.int64)
+
+
+def _check(output: Spec, scale: float, zero_point: int) -> None:
+    found, point = float(scale_of(output, "outputs[0]")), zero_point_of(output, "outputs[0]")
+    if abs(found - scale) > 0.001 * scale or point != zero_point:
+        raise ModelError(f"expected scale {scale} and zero point {zero_point}, got {found} and {point}", "outputs[0]")

@@ -1,0 +1,29 @@
+"""SQUARE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ..kernels.profile import Profile
+from ..model import TensorType
+from ..op import Graphs, Specs, Step
+from ._activation import plan_float
+from ._elementwise import Elementwise
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Square(Elementwise):
+    """x * x."""
+
+    code: ClassVar[int] = 92
+    types: ClassVar = (T.FLOAT32,)
+    xnnpack: ClassVar = ()
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        return plan_float("square", specs, profile, np.square)

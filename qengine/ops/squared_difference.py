@@ -1,0 +1,47 @@
+"""SQUARED_DIFFERENCE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+from ..errors import ModelError
+from ..kernels.arrays import AnyArray
+from ..kernels.profile import Profile
+from ..kernels.reference.add import Scales, ZeroPoints
+from ..kernels.reference.comparison import squared_difference, squared_difference_scale
+from ..model import TensorType
+from ..op import Graphs, Specs, Step
+from ..scales import scale_of
+from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
+
+T = TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredDifference(Elementwise):
+    """(a - b)**2. int32 wraps."""
+
+    code: ClassVar[int] = 99
+    inputs: ClassVar[int] = 2
+    types: ClassVar = (T.FLOAT32, T.INT32, T.INT8)
+    versions: ClassVar = {T.INT8: 2}
+    xnnpack: ClassVar = ()
+
+    def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        self.check_type(specs, profile)
+        output = specs.output()
+        if output.type is not T.INT8:
+            return plain("squared_difference", _squared_difference, output)
+        named = ((specs.input(0), "inputs[0]"), (specs.input(1), "inputs[1]"), (output, "outputs[0]"))
+        scales = Scales(*(float(scale_of(spec, where)) for spec, where in named))
+        common = squared_difference_scale(scales, ZeroPoints(*zero_points(specs, must_be_zero=False)))
+        if common.output.shift > 0:
+            raise ModelError("expected an output scale above (2 * the larger input scale)**2 / 2**14", "outputs[0]")
+        return quantized("squared_difference", partial(squared_difference, scale=common), output, limits_of(output))
+
+
+def _squared_difference(a: AnyArray, b: AnyArray) -> AnyArray:
+    difference: AnyArray = a - b
+    return difference * difference

@@ -1,0 +1,368 @@
+"""Applying a plan: constants narrowed, tensors on their grids, conversions where forms differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..affine import quantize
+from ..errors import ModelError
+from ..model import Blockwise, Graph, Model, Node, Quantization, Tensor, TensorType
+from ..op import Array, Op
+from ..ops import find
+from .draft import Draft, Placed, floats, rewritten, shared_buffers
+from .plan import Activation, Bias, GraphPlan, NodePlan, Operand, Parameters, Plan, Treatment, Weight
+from .trial import operator_for
+from .weights import Quantized, quantize_bias, quantize_weights, rescaled, widened_scales
+
+REAL = TensorType.FLOAT32
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A quantized model. tensors: by graph, where the plan's tensors are in it. weights: by graph and node, the signal
+    and the noise (sums of squares) of its narrowed weights.
+    """
+
+    model: Model
+    tensors: tuple[dict[int, int], ...]
+    weights: dict[tuple[int, int], tuple[float, float]]
+
+
+def apply(model: Model, plan: Plan, parameters: Parameters) -> Applied:
+    """The quantized model: `parameters` gives every grid of every graph its scale and zero point."""
+    drafts, stands = [], []
+    weights: dict[tuple[int, int], tuple[float, float]] = {}
+    for number, (graph, part) in enumerate(zip(model.graphs, plan.graphs, strict=True)):
+        work = _Applying(model, number, graph, plan, part, parameters[number])
+        work.run()
+        drafts.append(work.draft)
+        stands.append(work.stands)
+        weights |= {(number, at): sums for at, sums in work.errors.items()}
+    result, moves = rewritten(model, drafts, stands)
+    return Applied(shared_buffers(result), tuple(moves), weights)
+
+
+class _Applying:
+    """One graph being quantized. Every new tensor and node is made once, when it is first needed."""
+
+    def __init__(
+        self, model: Model, number: int, graph: Graph, plan: Plan, part: GraphPlan, parameters: Sequence[Quantization]
+    ) -> None:
+        self.model, self.number, self.graph = model, number, graph
+        self.plan, self.part, self.parameters = plan, part, parameters
+        self.draft = Draft(graph)
+        self.placed: list[Placed] = []
+        self.stands: dict[int, int] = {}
+        self.errors: dict[int, tuple[float, float]] = {}
+        self.at = 0
+        self._forms: dict[tuple[int, int | None], int] = {}
+        self._narrow: dict[tuple[int, Weight], Quantized] = {}
+        self._kept: dict[tuple[int, Weight | None, bytes], int] = {}
+        self._biases: dict[tuple[int, bytes, TensorType], int] = {}
+
+    def run(self) -> None:
+        """Rewrites the draft."""
+        types = self.plan.recipe.types() if self.number == 0 else (REAL, REAL)
+        for i in self.graph.inputs:
+            self._enter(i, types[0])
+        made = {i for node in self.graph.nodes for i in node.outputs}
+        for i, tensor in enumerate(self.graph.tensors):
+            if i not in made and i not in self.graph.inputs and not tensor.is_constant:
+                self._forms[i, None] = i
+        for at, (node, how) in enumerate(zip(self.graph.nodes, self.part.nodes, strict=True)):
+            self.at = at
+            self._node(node, how)
+        outputs = [self._leave(i, types[1]) for i in self.graph.outputs]
+        self.stands |= dict(zip(self.graph.outputs, outputs, strict=True))
+        self.draft.outputs = outputs
+        self.draft.nodes = self.placed
+
+    # --- the graph's ends
+
+    def _enter(self, index: int, type_: TensorType) -> None:
+        """An input: real, or given in integers of its grid."""
+        grid = self.part.tensors[index]
+        self._forms[index, None] = index
+        if grid is None or type_ is REAL or self.graph.tensors[index].type is not REAL:
+            return
+        quantization = self.parameters[grid]
+        del self._forms[index, None]
+        if type_ is self._type(grid):
+            self._set(index, type_, quantization)
+            self._forms[index, grid] = index
+            return
+        self._set(index, type_, _as_unsigned(quantization))
+        self._forms[index, grid] = self._convert(index, "QUANTIZE", self._type(grid), quantization)
+
+    def _leave(self, index: int, type_: TensorType) -> int:
+        """The tensor that stands for an output: real, or integers of its grid."""
+        grid = self.part.tensors[index]
+        if self.graph.tensors[index].type is not REAL or type_ is REAL or grid is None:
+            return self._real(index)
+        quantized = self._on_grid(index, grid)
+        if type_ is self._type(grid):
+            return quantized
+        name = self.graph.tensors[index].name
+        result = self._convert(quantized, "QUANTIZE", type_, _as_unsigned(self.parameters[grid]))
+        self._rename(quantized, f"{name}_int8")
+        self._rename(result, name)
+        return result
+
+    # --- forms of a tensor
+
+    def _type(self, grid: int) -> TensorType:
+        return self.part.grids[grid].type
+
+    def _real(self, index: int) -> int:
+        """The tensor's real form, made by a DEQUANTIZE where it is on a grid. It keeps the name."""
+        if (index, None) in self._forms:
+            return self._forms[index, None]
+        tensor = self.graph.tensors[index]
+        if tensor.is_constant or tensor.type is not REAL:
+            return index
+        grid = self.part.tensors[index]
+        assert grid is not None
+        source = self._forms[index, grid]
+        result = self._convert(source, "DEQUANTIZE", REAL, None)
+        if source == index and index not in self.graph.inputs:
+            self._rename(source, f"{tensor.name}_{self._type(grid).name.lower()}")
+            self._rename(result, tensor.name)
+        self._forms[index, None] = result
+        return result
+
+    def _on_grid(self, index: int, grid: int) -> int:
+        """The tensor as numbers of a grid, converted from what there is."""
+        if (index, grid) in self._forms:
+            return self._forms[index, grid]
+        tensor, quantization = self.graph.tensors[index], self.parameters[grid]
+        if tensor.is_constant:
+            assert quantization.scale is not None
+            assert quantization.zero_point is not None
+            type_ = self._type(grid)
+            scale, point = float(quantization.scale[0]), int(quantization.zero_point[0])
+            values = quantize(
+                floats(tensor), np.float32(scale), point, type_.dtype, narrow_range=type_ is TensorType.INT16
+            )
+            made = self.draft.constant(values, type_, tensor.name, quantization)
+        else:
+            own = self.part.tensors[index]
+            key = (index, None) if (index, None) in self._forms else (index, own)
+            same = own is not None and key[1] == own and self.parameters[own] == quantization
+            if same and own is not None and self._type(own) is self._type(grid):
+                made = self._forms[key]
+            else:
+                made = self._convert(self._forms[key], "QUANTIZE", self._type(grid), quantization)
+        self._forms[index, grid] = made
+        return made
+
+    def _convert(self, source: int, name: str, type_: TensorType, quantization: Quantization | None) -> int:
+        """A QUANTIZE or DEQUANTIZE of a tensor, placed here; its output's index."""
+        before = self.draft.tensors[source]
+        suffix = type_.name.lower()
+        result = self.draft.add(
+            Tensor(
+                f"{before.name}_{suffix}",
+                before.shape,
+                type_,
+                None,
+                quantization,
+                before.shape_signature,
+                has_rank=before.has_rank,
+            )
+        )
+        self.placed.append(Placed(Node(operator(name), (source,), (result,))))
+        return result
+
+    def _set(self, index: int, type_: TensorType, quantization: Quantization) -> None:
+        self.draft.tensors[index] = replace(self.draft.tensors[index], type=type_, quantization=quantization)
+
+    def _rename(self, index: int, name: str | None) -> None:
+        self.draft.tensors[index] = replace(self.draft.tensors[index], name=name)
+
+    # --- nodes
+
+    def _node(self, node: Node, how: NodePlan) -> None:
+        inputs = [self._input(node, position, operand, how) for position, operand in enumerate(how.inputs)]
+        for i, grid in zip(node.outputs, how.outputs, strict=True):
+            if grid is None:
+                self._forms[i, None] = i
+            else:
+                self._set(i, self._type(grid), self.parameters[grid])
+                self._forms[i, grid] = i
+        activation = None
+        if how.treatment is Treatment.INTEGER:
+            activation = next((self._type(g) for g in how.outputs if g is not None), None) or self._activation(how)
+        op = operator_for(node.op, how.inputs, activation)
+        changed = how.treatment not in (Treatment.FLOAT, Treatment.UNTOUCHED)
+        middle = self._intermediates(node, how)
+        made = replace(
+            node,
+            op=op,
+            inputs=tuple(inputs),
+            intermediates=middle,
+            version=None if changed else node.version,
+        )
+        self.placed.append(Placed(made, (self.at,)))
+
+    def _activation(self, how: NodePlan) -> TensorType | None:
+        return next((self._type(o.grid) for o in how.inputs if isinstance(o, Activation)), None)
+
+    def _intermediates(self, node: Node, how: NodePlan) -> tuple[int, ...] | None:
+        if not how.intermediates:
+            return node.intermediates
+        given = node.intermediates or ()
+        made = []
+        for position, grid in enumerate(how.intermediates):
+            index = given[position] if position < len(given) else -1
+            if index < 0:
+                index = self.draft.add(Tensor(f"{node.op.name.lower()}_intermediate", (0,), REAL))
+            if grid is not None:
+                self._set(index, self._type(grid), self.parameters[grid])
+            made.append(index)
+        return tuple(made)
+
+    def _input(self, node: Node, position: int, operand: Operand, how: NodePlan) -> int:
+        index = node.inputs[position]
+        if index < 0:
+            return index
+        if isinstance(operand, Activation):
+            if self.graph.tensors[index].is_variable:
+                self._set(index, self._type(operand.grid), self.parameters[operand.grid])
+                return index
+            return self._on_grid(index, operand.grid)
+        if isinstance(operand, Weight):
+            return self._weight(node, position, operand, how)
+        if isinstance(operand, Bias):
+            return self._bias(node, position, operand, how)
+        return self._real(index)
+
+    # --- constants
+
+    def _weight(self, node: Node, position: int, weight: Weight, how: NodePlan) -> int:
+        """The narrowed constant's index, behind its DEQUANTIZE where it is decoded."""
+        index = node.inputs[position]
+        if weight.type is TensorType.FLOAT16:
+            return self._half(index)
+        made = self._quantized(node, position, weight, how)
+        self._note(floats(self.graph.tensors[index]), made.real())
+        key = (index, weight, made.scales.tobytes())
+        if key not in self._kept:
+            self._kept[key] = self._keep(index, weight, made)
+        return self._kept[key]
+
+    def _half(self, index: int) -> int:
+        tensor = self.graph.tensors[index]
+        values = self._finite(tensor)
+        limit = float(np.finfo(np.float16).max)
+        if np.abs(values).max(initial=0) > limit:
+            raise ModelError(
+                f"expected constants within float16's {limit}, got {np.abs(values).max()} in {tensor.name!r}: "
+                "keep the nodes that read it in float",
+                self._place(),
+            )
+        self._note(values, values.astype(np.float16))
+        key = (index, None, b"")
+        if key not in self._kept:
+            narrow = self.draft.constant(values.astype(np.float16), TensorType.FLOAT16, f"{tensor.name}_float16")
+            self._kept[key] = self._decoded(narrow, tensor)
+        return self._kept[key]
+
+    def _note(self, real: Array, narrow: Array) -> None:
+        """Adds the error of this node's weights up."""
+        signal, noise = self.errors.get(self.at, (0.0, 0.0))
+        squares = float(np.sum(np.square(real, dtype=np.float64)))
+        self.errors[self.at] = signal + squares, noise + float(np.sum((real - narrow.astype(np.float64)) ** 2))
+
+    def _keep(self, index: int, weight: Weight, made: Quantized) -> int:
+        tensor = self.graph.tensors[index]
+        if made.block_size:
+            scales = self.draft.constant(made.scales.astype(np.float16), TensorType.FLOAT16, f"{tensor.name}_scales")
+            quantization = Quantization(details=Blockwise(scales, -1, made.block_size))
+        else:
+            quantization = Quantization.of(made.scales, 0, made.axis)
+        name = f"{tensor.name}_{weight.type.name.lower()}" if weight.decoded else tensor.name
+        kept = self.draft.constant(made.values, weight.type, name, quantization)
+        return self._decoded(kept, tensor) if weight.decoded else kept
+
+    def _decoded(self, kept: int, tensor: Tensor) -> int:
+        """The real form of a narrowed constant, behind a DEQUANTIZE."""
+        result = self.draft.add(Tensor(tensor.name, tensor.shape, REAL))
+        self.placed.append(Placed(Node(operator("DEQUANTIZE"), (kept,), (result,))))
+        return result
+
+    def _quantized(self, node: Node, position: int, weight: Weight, how: NodePlan) -> Quantized:
+        """Weights as integers, with wider scales where an int32 bias would overflow otherwise."""
+        index = node.inputs[position]
+        values = self._finite(self.graph.tensors[index])
+        if (index, weight) not in self._narrow:
+            observer = self.plan.recipe.weight_observer
+            made = quantize_weights(values, weight.type, weight.axis, observer, weight.block_size, weight.bits)
+            self._narrow[index, weight] = made
+        made = self._narrow[index, weight]
+        for at, operand in enumerate(how.inputs):
+            if isinstance(operand, Bias) and operand.weight == position and operand.type is TensorType.INT32:
+                bias = floats(self.graph.tensors[node.inputs[at]])
+                scales = made.scales.astype(np.float64)
+                wider = widened_scales(bias, self._input_scale(node, operand, how), scales)
+                if (wider != scales).any():
+                    return rescaled(values, wider, weight.type, weight.axis)
+        return made
+
+    def _input_scale(self, node: Node, bias: Bias, how: NodePlan) -> float:
+        operand = how.inputs[bias.activation]
+        assert isinstance(operand, Activation)
+        scale = self.parameters[operand.grid].scale
+        assert scale is not None
+        return float(scale[0])
+
+    def _bias(self, node: Node, position: int, bias: Bias, how: NodePlan) -> int:
+        """The bias in units of input scale * weight scale."""
+        index = node.inputs[position]
+        tensor = self.graph.tensors[index]
+        values = self._finite(tensor)
+        weight = how.inputs[bias.weight]
+        if isinstance(weight, Weight):
+            weight_scales = self._quantized(node, bias.weight, weight, how).scales
+        else:
+            assert isinstance(weight, Activation)
+            held = self.parameters[weight.grid].scale
+            assert held is not None
+            weight_scales = held
+        scales = (np.float32(self._input_scale(node, bias, how)) * weight_scales).astype(np.float32)
+        if (scales < np.finfo(np.float32).tiny).any():
+            raise ModelError(
+                f"expected scales whose product float32 holds, got {self._input_scale(node, bias, how)} of the input "
+                f"and {weight_scales.min()} of weights: keep this node in float",
+                self._place(),
+            )
+        key = (index, scales.tobytes(), bias.type)
+        if key not in self._biases:
+            q = quantize_bias(values, scales, bias.type)
+            self._biases[key] = self.draft.constant(q, bias.type, tensor.name, Quantization.of(scales))
+        return self._biases[key]
+
+    def _finite(self, tensor: Tensor) -> Array:
+        values = floats(tensor)
+        if not np.isfinite(values).all():
+            raise ModelError(f"expected finite constants, got NaN or infinity in {tensor.name!r}", self._place())
+        return values
+
+    def _place(self) -> str:
+        return f"$.subgraphs[{self.number}].operators[{self.at}]"
+
+
+def operator(name: str) -> Op:
+    """An operator without options, by name."""
+    found = find(name)
+    assert found is not None
+    return found()
+
+
+def _as_unsigned(quantization: Quantization) -> Quantization:
+    """The same grid in uint8: its zero point 128 higher."""
+    assert quantization.scale is not None
+    assert quantization.zero_point is not None
+    return Quantization.of(quantization.scale, quantization.zero_point + 128)
