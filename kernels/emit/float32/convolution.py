@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 from ..layer import Geometry
-from ..plan import Compiled, Plan, result, source
+from ..plan import Compiled, Place, Plan, result, source
 from ..target import Target
 from .dense import one_row
-from .gemm import TILES, multiply, pack, pieces
-from .layer import Layer, stretches
+from .gemm import TILES, Panel, Pieces, multiply, pack, pieces
+from .layer import Layer, Stretch, stretches
 
 
 def plan_convolution(target: Target, geometry: Geometry, layer: Layer) -> Compiled:
@@ -17,48 +17,55 @@ def plan_convolution(target: Target, geometry: Geometry, layer: Layer) -> Compil
     plan = Plan(target)
     if geometry.is_empty:
         return plan.done("nothing to compute")
-    (height, width, channels), (out_height, out_width, columns) = geometry.input, geometry.output
-    (taps_y, taps_x), (stride_y, stride_x), (dilation_y, dilation_x) = (
-        geometry.window,
-        geometry.stride,
-        geometry.dilation,
-    )
-    depth = layer.weights.shape[3]
-    groups = channels // depth
-    each = columns // groups
-    matrix = layer.weights.reshape(columns, -1)
-    pixels = geometry.batch * out_height * out_width
+    columns, depth = geometry.output[2], layer.weights.shape[3]
+    groups = geometry.input[2] // depth
+    pixels = geometry.batch * geometry.output[0] * geometry.output[1]
+    flat = Layer(layer.weights.reshape(columns, -1), layer.bias, layer.clamp)
     pointwise = geometry.window == geometry.stride == (1, 1) and geometry.input[:2] == geometry.output[:2]
     if pointwise and groups == 1 and pixels == 1:
-        one_row(plan, matrix, layer)
+        one_row(plan, flat)
         return plan.done("one row")
-    packed = [
-        pack(plan, matrix[g * each : (g + 1) * each], None if layer.bias is None else layer.bias[g * each : (g + 1) * each])
-        for g in range(groups)
-    ]
+    each = columns // groups
+    for g in range(groups):
+        part = flat.part(slice(g * each, (g + 1) * each))
+        packed = pack(plan, part.weights, part.bias)
+        a, out = source() + 4 * g * depth, result() + 4 * g * each
+        if pointwise:
+            whole = pieces(plan, [(0, 0)], depth)
+            multiply(plan, packed, whole, a, 4 * groups * depth, pixels, out, 4 * columns, layer.clamp)
+        else:
+            _multiply_windows(plan, geometry, packed, depth, a, out, layer)
+    return plan.done(f"matrix product of {pixels} pixels" if pointwise else "matrix product in place")
+
+
+def _multiply_windows(
+    plan: Plan, geometry: Geometry, packed: list[Panel], depth: int, a: Place, out: Place, layer: Layer
+) -> None:
+    """Rows for one group, from its first input channel to its first output channel."""
+    (height, width, channels), (out_height, out_width, columns) = geometry.input, geometry.output
     pixel, pitch = 4 * channels, 4 * channels * width
     out_pixel, out_pitch = 4 * columns, 4 * columns * out_width
-    if pointwise:
-        whole = pieces(plan, [(0, 0)], depth)
-        for g, panels in enumerate(packed):
-            multiply(
-                plan, panels, whole, source() + 4 * g * depth, pixel, pixels, result() + 4 * g * each, out_pixel, layer.clamp
-            )  # fmt: skip
-        return plan.done(f"matrix product of {pixels} pixels")
-    together = groups == 1 and dilation_x == 1  # a row of the filter is contiguous in the image
-    tallest = TILES[target.name][packed[0][0].vectors]
+    tallest = TILES[plan.target.name][packed[0].vectors]
     for y, x in itertools.product(stretches(geometry, 0), stretches(geometry, 1)):
-        places = []
-        for dy, dx in itertools.product(range(y.taps), range(1 if together and x.taps else x.taps)):
-            tap = (y.first_tap + dy) * taps_x + x.first_tap + dx
-            places.append((dy * dilation_y * pitch + dx * dilation_x * pixel, tap * depth))
-        along = pieces(plan, places, depth * x.taps if together and x.taps else depth)
-        across, down = (stride_x * pixel, x.count, out_pixel), (stride_y * pitch, y.count, out_pitch)
+        inside = _taps(plan, geometry, depth, y, x)
+        across = (geometry.stride[1] * pixel, x.count, out_pixel)
+        down = (geometry.stride[0] * pitch, y.count, out_pitch)
         if x.count < tallest and x.count < y.count:  # tiles stand upright where that fills them
             across, down = down, across
         (lda, rows, ldo), (a_line, lines, out_line) = across, down
-        for n, (g, panels) in itertools.product(range(geometry.batch), enumerate(packed)):
-            a = source() + (n * height * pitch + y.start * pitch + x.start * pixel + 4 * g * depth)
-            out = result() + (n * out_height * out_pitch + y.first * out_pitch + x.first * out_pixel + 4 * g * each)
-            multiply(plan, panels, along, a, lda, rows, out, ldo, layer.clamp, lines, a_line, out_line)
-    return plan.done("matrix product in place")
+        for n in range(geometry.batch):
+            first = a + (n * height * pitch + y.start * pitch + x.start * pixel)
+            first_out = out + (n * out_height * out_pitch + y.first * out_pitch + x.first * out_pixel)
+            multiply(plan, packed, inside, first, lda, rows, first_out, ldo, layer.clamp, lines, a_line, out_line)
+
+
+def _taps(plan: Plan, geometry: Geometry, depth: int, y: Stretch, x: Stretch) -> Pieces:
+    """The taps inside the image. A row of the filter is one piece where it is contiguous in the image."""
+    _, width, channels = geometry.input
+    together = channels == depth and geometry.dilation[1] == 1
+    places = []
+    for dy, dx in itertools.product(range(y.taps), range(min(x.taps, 1) if together else x.taps)):
+        distance = dy * geometry.dilation[0] * width + dx * geometry.dilation[1]
+        tap = (y.first_tap + dy) * geometry.window[1] + x.first_tap + dx
+        places.append((4 * channels * distance, tap * depth))
+    return pieces(plan, places, depth * x.taps if together else depth)

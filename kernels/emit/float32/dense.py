@@ -8,7 +8,7 @@ from ..language import F32, Function, Value
 from ..pieces import store
 from ..plan import Compiled, Family, Plan, result, source
 from ..target import Target
-from .gemm import Floats, multiply, pack, pieces
+from .gemm import multiply, pack, pieces
 from .layer import Layer
 from .pieces import Clamping, multiply_add, total, zeros
 
@@ -56,14 +56,16 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
         packed = pack(plan, layer.weights, layer.bias)
         multiply(plan, packed, pieces(plan, [(0, 0)], k), source(), 4 * k, rows, result(), 4 * columns, layer.clamp)
         return plan.done(f"matrix product of {rows} rows")
-    one_row(plan, layer.weights, layer)
+    one_row(plan, layer)
     return plan.done("one row")
 
 
-def one_row(plan: Plan, weights: Floats, layer: Layer) -> None:
+def one_row(plan: Plan, layer: Layer) -> None:
     """Rows that multiply one row of floats by weights (columns, k)."""
-    k = weights.shape[1]
-    alike = itertools.groupby(pack(plan, weights, layer.bias), lambda panel: (panel.vectors, panel.lanes, panel.columns))
+    k = layer.weights.shape[1]
+    alike = itertools.groupby(
+        pack(plan, layer.weights, layer.bias), lambda panel: (panel.vectors, panel.lanes, panel.columns)
+    )
     for (vectors, lanes, columns), group in alike:
         run = list(group)
         rounds, rest = divmod(k, STEPS[vectors])

@@ -157,7 +157,9 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
                     **more,
                     **layer.clamp.arguments,
                 )
-    return plan.done("filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table")
+    return plan.done(
+        "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
+    )
 
 
 def _sharing(target: Target, geometry: Geometry) -> tuple[int, int]:

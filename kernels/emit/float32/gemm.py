@@ -1,4 +1,4 @@
-"""Matrix product of float32 activations and packed weights, with bias and clamp: convolutions and dense layers run on it.
+"""Matrix product of float32 activations and packed weights, with bias and clamp, for convolutions and dense layers.
 
 A row of the left matrix is given by pieces, each `depth` contiguous floats: where it lies from the row's start, and
 which k of the packed weights it meets. So an output whose window reaches out of the image lists fewer or shorter pieces
@@ -115,12 +115,14 @@ def pack(plan: Plan, weights: Floats, bias: Floats | None) -> list[Panel]:
     columns, k = weights.shape
     whole_bias = np.zeros(columns, np.float32) if bias is None else bias
     widths = panel_widths(plan.target, columns)
-    packed, biases = [], []
+    packed: list[Floats] = []
+    biases: list[Floats] = []
     for first, vectors, lanes in widths:
         part, size = slice(first, first + vectors * lanes), vectors * lanes
         block, ends = np.zeros((k, size), np.float32), np.zeros(size, np.float32)
         block[:, : len(weights[part])], ends[: len(weights[part])] = weights[part].T, whole_bias[part]
-        packed.append(block.ravel()), biases.append(ends)
+        packed.append(block.ravel())
+        biases.append(ends)
     w, b = plan.constant(np.concatenate(packed)), plan.constant(np.concatenate(biases))
     panels = []
     for (first, vectors, lanes), block in zip(widths, packed, strict=True):
@@ -140,7 +142,9 @@ class Pieces:
 
 
 def pieces(plan: Plan, places: Sequence[tuple[int, int]], depth: int) -> Pieces:
-    return Pieces(plan.constant(np.array(places, np.int64)), len(places), depth)
+    """Pieces at these places; none where `depth` is 0."""
+    listed = places if depth else []
+    return Pieces(plan.constant(np.array(listed, np.int64)), len(listed), max(depth, 1))
 
 
 def multiply(
@@ -193,7 +197,7 @@ def multiply(
 
 
 def _block_rows(rows: int, depth: int, columns: int) -> int:
-    """Rows to finish over all panels before the next (bytes a row of each side): what stays in the first-level cache."""
+    """Rows to finish over all panels before the next, so that they stay cached; depth, columns: bytes of a row."""
     block = max(48, 24576 // (depth + columns) // 48 * 48)
     if depth * columns // 4 > 65536 or rows * 2 <= block * 3:
         return rows

@@ -21,6 +21,10 @@ class Layer:
     bias: Floats | None
     clamp: Clamp
 
+    def part(self, chosen: slice) -> Layer:
+        """Some of the output channels, the first axis of the weights."""
+        return Layer(self.weights[chosen], None if self.bias is None else self.bias[chosen], self.clamp)
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:

@@ -1,4 +1,4 @@
-"""What float32 kernels are put together from: multiply-add, a fused activation's clamp, vectors by the number needed."""
+"""What float32 kernels are put together from: multiply-add, a fused activation's clamp, vectors as wide as needed."""
 
 from __future__ import annotations
 
@@ -42,17 +42,23 @@ class Clamp:
         return {"low": float_bits(self.low), "high": float_bits(self.high)}
 
 
+ANY = Clamp()
+"""No bounds."""
+
+
 class Clamping:
-    """The instructions of a `Clamp` whose bounds arrive in two arguments."""
+    """The instructions of a `Clamp` whose bounds come as arguments; with the word `nan`, NaN becomes the lower."""
 
     def __init__(self, word: str, low: Value, high: Value) -> None:
         self.word, self.low, self.high = word, real(low), real(high)
 
     def apply(self, x: Value) -> Value:
         lanes = x.type.lanes
-        if self.word != "plain":
+        if self.word == "nan":
+            x = x.max(self.low.splat(lanes))
+        elif self.word != "plain":
             x = self.low.splat(lanes).max(x)
-        if self.word == "clamp":
+        if self.word in ("clamp", "nan"):
             x = self.high.splat(lanes).min(x)
         return x
 
