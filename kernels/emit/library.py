@@ -8,6 +8,15 @@ from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
+from .float32.dense import DENSE as FLOAT_DENSE
+from .float32.depthwise import REPEAT as FLOAT_REPEAT
+from .float32.depthwise import TAPS as FLOAT_TAPS
+from .float32.depthwise import WINDOW as FLOAT_WINDOW
+from .float32.elementwise import BINARY_FAMILY, UNARY_FAMILY
+from .float32.gemm import GEMM as FLOAT_GEMM
+from .float32.pool import ROWS as FLOAT_ROWS
+from .float32.pool import WINDOWS as FLOAT_WINDOWS
+from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
 from .native import symbol
@@ -18,30 +27,21 @@ from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_ALL = (
-    ADD,
-    ANY,
-    CELL,
-    COPY,
-    DENSE,
-    FILL,
-    FLAT,
-    FLIP,
-    GEMM,
-    LARGEST,
-    MUL,
-    NARROW,
-    OVER_TIME,
-    PAD,
-    PRODUCTS,
-    REMEMBER,
-    REPEAT,
-    ROWS,
-    SOFTMAX,
-    SUM,
-    WALK,
+_INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
+_RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
+_FLOAT = (
+    BINARY_FAMILY,
+    FLOAT_DENSE,
+    FLOAT_GEMM,
+    FLOAT_REPEAT,
+    FLOAT_ROWS,
+    FLOAT_SOFTMAX,
+    FLOAT_TAPS,
+    FLOAT_WINDOW,
+    FLOAT_WINDOWS,
+    UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, WALK)}
 
 
 def text(name: str, variant: Target) -> str:

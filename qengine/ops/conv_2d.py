@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.emit.convolution import plan_convolution
+from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, conv_2d
 from ..kernels.reference.dynamic_range import (
@@ -68,7 +69,8 @@ class Conv2D(Op):
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
-        _, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        channels, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
         return Products(
             specs.input(0),
             filters,
@@ -79,9 +81,8 @@ class Conv2D(Op):
             tall * wide * depth,
             self.fused_activation_function,
             "conv",
-            native=lambda target, layer: plan_convolution(
-                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), len(layer.weights)), layer
-            ),
+            native=lambda target, layer: plan_convolution(target, emitted, layer),
+            native_float=lambda target, layer: float_convolution(target, emitted, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:

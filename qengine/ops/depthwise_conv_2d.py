@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..errors import ModelError, Unsupported
 from ..kernels.emit.depthwise import plan_depthwise
+from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
@@ -62,7 +63,8 @@ class DepthwiseConv2D(Op):
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
-        _, tall, wide, _ = of_rank(filters, 4, "inputs[1]")
+        _, tall, wide, channels = of_rank(filters, 4, "inputs[1]")
+        emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
         return Products(
             specs.input(0),
             filters,
@@ -73,9 +75,8 @@ class DepthwiseConv2D(Op):
             tall * wide,
             self.fused_activation_function,
             "depthwise_conv",
-            native=lambda target, layer: plan_depthwise(
-                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), layer.weights.shape[3]), layer
-            ),
+            native=lambda target, layer: plan_depthwise(target, emitted, layer),
+            native_float=lambda target, layer: float_depthwise(target, emitted, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:

@@ -12,6 +12,7 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.dense import plan_dense
+from ..kernels.emit.float32.dense import plan_dense as float_dense
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -81,6 +82,7 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             native=lambda target, layer: plan_dense(target, rows, layer),
+            native_float=lambda target, layer: float_dense(target, rows, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from float_plans import float_plans
 from fresh import fresh_process
 
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
@@ -73,6 +74,7 @@ def plans_of_every_kind(variant):
             yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
             yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
         yield elementwise.plan_flip(variant, 100)
+    yield from float_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
