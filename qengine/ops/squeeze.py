@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known
 from ._operands import arity, oldest, same_type
 
