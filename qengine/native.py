@@ -151,6 +151,10 @@ class Assembly:
         assert outside is not None
         return outside.reshape(-1).view(np.uint8)
 
+    def lends(self, value: Array) -> bool:
+        """Whether an array is a view of memory that may be given to another tensor."""
+        return np.may_share_memory(value, self._arena)
+
     def read(self, tensor: int) -> Array:
         """The values of a tensor that native memory holds, as NumPy has them: a copy where it is int8."""
         spec, stored = self.specs[tensor], self._stored(tensor)

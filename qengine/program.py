@@ -399,6 +399,8 @@ class Program:
             self._native.write(index, value)
             if index not in self.persistent:
                 return
+        elif self._native is not None and self._native.lends(value):
+            value = value.copy()
         if index in self.persistent:
             kept = self.values[index]
             if kept is not None and kept.shape == value.shape:

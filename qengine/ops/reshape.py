@@ -60,12 +60,12 @@ class Reshape(Op):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         shape = specs.output().shape
         if shape is not None:
-            return Step(lambda x, _=None: x.reshape(shape))
+            return Step(lambda x, _=None: x.reshape(shape), alias=True)
 
         def run(x: Array, wanted: Array) -> Array:
             return x.reshape(resolve(x.shape, self._wanted(wanted)))
 
-        return Step(run, alias=True)
+        return Step(run)
 
 
 def resolve(shape: Shape, wanted: Sequence[int]) -> Shape:
