@@ -73,9 +73,10 @@ class DetectionPostProcess(BuiltInCustom):
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         if len(specs.inputs) != 3:
             raise ModelError(f"expected 3 inputs, got {len(specs.inputs)}", "inputs")
-        if min(self.max_detections, self.max_classes_per_detection) < 0:
+        if self.max_detections < 0 or self.max_classes_per_detection < 1:
             raise ModelError(
-                f"expected 0 or more detections, got {self.max_detections} of {self.max_classes_per_detection} classes",
+                f"expected 0 or more detections of 1 class or more, got {self.max_detections} of "
+                f"{self.max_classes_per_detection}",
                 "custom_options",
             )
         count = self.max_detections * self.max_classes_per_detection
