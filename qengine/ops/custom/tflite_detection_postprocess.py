@@ -73,10 +73,9 @@ class DetectionPostProcess(BuiltInCustom):
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         if len(specs.inputs) != 3:
             raise ModelError(f"expected 3 inputs, got {len(specs.inputs)}", "inputs")
-        if self.max_detections < 0 or self.max_classes_per_detection < 1:
+        if min(self.max_detections, self.max_classes_per_detection) < 0:
             raise ModelError(
-                f"expected 0 or more detections of 1 class or more, got {self.max_detections} of "
-                f"{self.max_classes_per_detection}",
+                f"expected 0 or more detections, got {self.max_detections} of {self.max_classes_per_detection} classes",
                 "custom_options",
             )
         count = self.max_detections * self.max_classes_per_detection
@@ -145,7 +144,7 @@ class DetectionPostProcess(BuiltInCustom):
                 f"expected 1 or more detections, got {self.detections_per_class} a class of {self.max_detections}",
                 "custom_options",
             )
-        if not self.use_regular_nms and self.max_classes_per_detection < 1:
+        if self.max_classes_per_detection < 1:
             raise ModelError("expected 1 or more classes a detection, got 0", "custom_options")
 
 
