@@ -84,9 +84,8 @@ class Runtime:
         for i, (spec, index) in enumerate(zip(inputs, self.model.graphs[graph].inputs, strict=False)):
             if 0 <= index < len(tensors) and tensors[index].type is not spec.type:
                 place = f"$.subgraphs[{graph}].inputs[{i}]"
-                raise ModelError(
-                    f"expected {spec.type.name} as it is called with, got {tensors[index].type.name}", place
-                )
+                got = tensors[index].type.name
+                raise ModelError(f"expected {spec.type.name} as it is called with, got {got}", place)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
         if key not in self._prepared:
             program = self._prepared[key] = Program(self, graph)
