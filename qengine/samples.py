@@ -53,10 +53,11 @@ def samples_of(model: Model, source: Any, *, whole: bool = False) -> Iterator[Sa
 def _stored(path: str | os.PathLike[str]) -> dict[str, Array]:
     """The arrays of an .npz."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                return {"arr_0": archive}
-            return {name: archive[name] for name in archive.files}
+        with open(path, "rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                return {"arr_0": stored}
+            return {name: stored[name] for name in stored.files}
     except (BadZipFile, EOFError, ValueError) as error:
         raise ValueError(f"expected samples as .npz or .npy, got {os.fspath(path)!r}: {error}") from error
 

@@ -49,7 +49,7 @@ def test_merging_is_counting_all(first: list[list[float]], second: list[list[flo
 
 @given(BATCHES)
 def test_every_value_lies_in_its_bin(batches: list[list[float]]) -> None:
-    histogram, values = of(*batches), np.array(sum(batches, []))
+    histogram, values = of(*batches), np.array([value for batch in batches for value in batch])
     want, _ = np.histogram(values[values != 0], histogram.edges if histogram.exponent is not None else 1)
     assert (histogram.counts == want).all() if histogram.exponent is not None else histogram.counts.sum() == 0
 
