@@ -28,7 +28,7 @@ GUARD = 64
 class Part:
     """One step as the assembly sees it: tensor indices (-1 absent), and its rows, or None where NumPy runs it.
 
-    alias: nothing to do but to see the first input's bytes under the output's shape.
+    alias: nothing to do but to see the first input's bytes, as they lie here, under the output's shape and type.
     """
 
     index: int
@@ -105,7 +105,7 @@ class Assembly:
         for part in self.parts:
             if part.alias:
                 a, b = part.inputs[0], part.outputs[0]
-                if b not in self.persistent and a not in constant:
+                if b not in self.persistent and a not in constant and not (self.keep and a in self.persistent):
                     self._roots[b] = a
         first: dict[int, int] = {}
         last: dict[int, int] = {}
@@ -133,24 +133,22 @@ class Assembly:
         self._offsets = {i: offset + margin for i, offset in zip(inside, offsets, strict=False)}
         self._scratch = {time: offset for (time, _), offset in zip(scratch, offsets[len(inside) :], strict=True)}
         self._times = {part.index: time for time, part in enumerate(self.parts)}
-        for i in range(len(self.specs)):
-            root = self._root(i)
-            if i not in self.persistent and i not in constant and self.specs[i].type is not TensorType.INT8:
-                if root in self._offsets:
-                    self.values[i] = self._stored(i).view(self.specs[i].type.dtype).reshape(self.specs[i].shape or ())
-                elif root != i and root in touched:
-                    outside = self.values[root]
-                    assert outside is not None
-                    self.values[i] = outside.reshape(self.specs[i].shape or ())
+        for i, spec in enumerate(self.specs):
+            if i not in self.persistent and i not in constant and spec.type is not TensorType.INT8 and self.holds(i):
+                self.values[i] = self._stored(i).view(spec.type.dtype).reshape(spec.shape or ())
 
     def holds(self, tensor: int) -> bool:
-        """Whether the tensor has a place of its own in native memory."""
-        return self._root(tensor) in self._offsets
+        """Whether the tensor lies in native memory, or is another name for one that native code reads elsewhere."""
+        return self._root(tensor) in self._offsets or tensor in self._roots
 
     def _stored(self, tensor: int) -> NDArray[np.uint8]:
-        """The bytes of a tensor in native memory."""
-        offset = self._offsets[self._root(tensor)]
-        return self._arena[offset : offset + _bytes(self.specs[tensor])]
+        """The bytes of a tensor as native code has them."""
+        root, size = self._root(tensor), _bytes(self.specs[tensor])
+        if root in self._offsets:
+            return self._arena[self._offsets[root] : self._offsets[root] + size]
+        outside = self.values[root]
+        assert outside is not None
+        return outside.reshape(-1).view(np.uint8)
 
     def read(self, tensor: int) -> Array:
         """The values of a tensor that native memory holds, as NumPy has them: a copy where it is int8."""

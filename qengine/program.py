@@ -301,7 +301,9 @@ class Program:
         touched = [self.specs[i] for i in (*node.inputs, *node.outputs) if i >= 0]
         if any(spec.is_variable or spec.shape is None for spec in touched):
             return part
-        part.alias = step.alias and not self.specs[node.outputs[0]].type.dtype.hasobject
+        if step.alias and not self.specs[node.outputs[0]].type.dtype.hasobject:
+            part.alias, prepared.kernel = True, "alias"
+            return part
         if step.compiled is None or any(0 in (spec.shape or ()) for spec in touched):
             return part
         if self.runtime.target is None:

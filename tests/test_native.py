@@ -88,3 +88,16 @@ def test_guards_name_the_step_that_writes_too_much(target: Target) -> None:
     made = assembly(target, [*parts, Part(2, (2,), (3,), copy(target, 100))], INT8, {0, 3}, guard=True)
     with pytest.raises(RuntimeError, match="operator 1 to leave memory around tensor 2 alone"):
         run(made)
+
+
+@pytest.mark.parametrize("outside", [TensorType.INT8, TensorType.UINT8])
+def test_an_alias_may_be_the_other_type_of_8_bits(target: Target, outside: TensorType) -> None:
+    """Both where the caller's array is read itself (UINT8) and where it is flipped (INT8)."""
+    other = TensorType.UINT8 if outside is TensorType.INT8 else TensorType.INT8
+    specs = [Spec((100,), outside), Spec((4, 25), other), Spec((4, 25), other)]
+    made = assembly(target, [Part(0, (0,), (1,), alias=True), Part(1, (1,), (2,), copy(target, 100))], specs, {0, 2})
+    made.values[0][...] = np.arange(-50, 50) + (outside is TensorType.UINT8) * 128
+    run(made)
+    wanted = (np.arange(-50, 50) + (other is TensorType.UINT8) * 128).reshape(4, 25)
+    np.testing.assert_array_equal(made.values[2], wanted)
+    np.testing.assert_array_equal(made.read(1), wanted)

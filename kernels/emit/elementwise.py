@@ -197,22 +197,14 @@ def _plan_binary(
 
 @dataclass(frozen=True, slots=True)
 class AddNumbers:
-    """XNNPACK's fixed point sum: (a * a_multiplier + b * b_multiplier + start) >> shift, on quantized values."""
+    """XNNPACK's fixed point sum: a * a_multiplier + b * b_multiplier, rounded half up to units of 2**shift.
+
+    On quantized values less their zero points; multipliers of at most 21 bits, the second negative for a difference.
+    """
 
     a_multiplier: int
     b_multiplier: int
     shift: int
-
-    @staticmethod
-    def of(a_scale: float, b_scale: float, out_scale: float, subtract: bool = False) -> AddNumbers:
-        """Multipliers with 20 or 21 bits for the larger, half to even. ValueError beyond a ratio of [2**-10, 2**8)."""
-        ratios = [np.float32(a_scale) / np.float32(out_scale), np.float32(b_scale) / np.float32(out_scale)]
-        exponent = math.frexp(float(max(ratios)))[1] - 1
-        if not -10 <= exponent < 8:
-            raise ValueError(f"expected input scale / output scale in [2**-10, 2**8), got {float(max(ratios))}")
-        shift = 20 - exponent
-        a, b = (int(np.rint(np.ldexp(float(ratio), shift))) for ratio in ratios)
-        return AddNumbers(a, -b if subtract else b, shift)
 
 
 def _pair(a: int, b: int) -> int:

@@ -13,6 +13,8 @@ from ..delegate import FLOATS, quantized_as_a_whole, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, IntegerArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints
 from ..model import Shape, TensorType
@@ -23,6 +25,7 @@ from ..shapes import broadcast, known
 from ._operands import arity, same_type
 
 T = TensorType
+Native = Callable[[Target], Compiled | str]
 QUANTIZED = (T.INT8, T.UINT8, T.INT16)
 XNN_MAX_RANK = 6
 MAX_RANK = 8
@@ -176,15 +179,23 @@ def plain_bfloat16(function: Callable[..., AnyArray]) -> Callable[..., AnyArray]
 
 
 def quantized(
-    kernel: str, rule: Callable[..., IntegerArray], output: Spec, bounds: tuple[int, int], why: str = ""
+    kernel: str,
+    rule: Callable[..., IntegerArray],
+    output: Spec,
+    bounds: tuple[int, int],
+    why: str = "",
+    native: Native | None = None,
 ) -> Step:
-    """A step whose rule gives the output's integers, zero point added, which are then clamped."""
+    """A step whose rule gives the output's integers, zero point added, which are then clamped.
+
+    native: plans the emitted kernel of the same rule and clamp.
+    """
     (low, high), dtype = bounds, output.type.dtype
 
     def run(*inputs: AnyArray) -> AnyArray:
         return np.asarray(np.clip(rule(*inputs), low, high)).astype(dtype)
 
-    return Step(run, f"{kernel}_{output.type.name.lower()}", why)
+    return Step(run, f"{kernel}_{output.type.name.lower()}", why, compiled=native)
 
 
 def refuse_zero(divisors: AnyArray, zero: int = 0) -> None:

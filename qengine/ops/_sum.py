@@ -10,6 +10,7 @@ import numpy as np
 from ..delegate import takes_fused
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, Int64Array
+from ..kernels.emit.elementwise import AddNumbers, plan_add
 from ..kernels.profile import Profile
 from ..kernels.reference.add import (
     CommonScale,
@@ -23,10 +24,12 @@ from ..kernels.reference.add import (
     add_scalar,
 )
 from ..model import TensorType
+from ..native import eight
 from ..op import Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import exponent_of, scale_of
-from ._elementwise import plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
+from ..shapes import known
+from ._elementwise import Native, plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
 
 T = TensorType
 
@@ -67,8 +70,10 @@ def plan_quantized(
         shift_a, shift_b = _shifts(specs, [exponent or 0 for exponent in exponents], sign)
         rule, why = partial(add_power_of_two, shift_a=shift_a, shift_b=shift_b, sign=sign), "scales are powers of two"
     elif profile is Profile.XNNPACK:
-        rule = partial(add_float_scales, scales=FloatScales.of(scales, points, sign))
-        why = "XNNPACK's multipliers"
+        floats = FloatScales.of(scales, points, sign)
+        bounds = quantized_bounds(output, fused, profile)
+        rule, native = partial(add_float_scales, scales=floats), _native(specs, floats, bounds)
+        return quantized(name, rule, output, bounds, "XNNPACK's multipliers", native)
     else:
         common = CommonScale.of(scales, points, 15 if wide else 20)
         if sign == 1 and common.output.shift > 0:
@@ -77,6 +82,13 @@ def plan_quantized(
         rule = partial(add_optimized, scale=common) if profile is Profile.OPTIMIZED and sign == 1 else scalar
         why = "twice the larger input scale"
     return quantized(name, rule, output, quantized_bounds(output, fused, profile), why)
+
+
+def _native(specs: Specs, scales: FloatScales, bounds: tuple[int, int]) -> Native:
+    """The planner of the emitted sum."""
+    a, b, output = specs.input(0), specs.input(1), specs.output()
+    numbers = AddNumbers(scales.a, scales.b, scales.shift)
+    return lambda target: plan_add(target, known(a), known(b), eight(a), eight(b), eight(output), numbers, *bounds)
 
 
 def _shifts(specs: Specs, exponents: list[int], sign: Sign) -> tuple[int, int]:

@@ -37,7 +37,7 @@ class ExpandDims(Op):
         def run(x: Array, axis: Array) -> Array:
             return x.reshape(expanded(x.shape, axis))
 
-        return Step(run)
+        return Step(run, alias=True)
 
 
 def expanded(shape: Shape, axis: Array) -> Shape:

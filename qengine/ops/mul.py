@@ -11,15 +11,20 @@ import numpy as np
 from ..delegate import takes_fused
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.elementwise import plan_mul
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.add import ZeroPoints
 from ..kernels.reference.multiply import Operands, multiply, multiply_int16_to_8_bits, multiply_optimized
 from ..kernels.reference.subnormals import flush_subnormals
 from ..kernels.requantizers import DoubleRounding, Float32, Requantizer
 from ..model import TensorType
+from ..native import eight
 from ..op import Graphs, Spec, Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
+from ..shapes import known
 from ._elementwise import (
     Elementwise,
     is_quantized,
@@ -85,7 +90,10 @@ class Mul(Elementwise):
         operands = Operands(points, rounding.from_real(np.asarray(product / scale_of(output, "outputs[0]"))))
         kernel = multiply_optimized if profile is Profile.OPTIMIZED and output.type is not T.INT16 else multiply
         bounds = quantized_bounds(output, self.fused_activation_function, profile)
-        return quantized("mul", partial(kernel, operands=operands), output, bounds, f"{rounding.__name__} rounding")
+        native = partial(_plan_native, specs=specs, rule=operands.requantize, bounds=bounds)
+        return quantized(
+            "mul", partial(kernel, operands=operands), output, bounds, f"{rounding.__name__} rounding", native
+        )
 
     def _plan_narrowing(self, specs: Specs, profile: Profile) -> Step:
         a, b, output = specs.input(0), specs.input(1), specs.output()
@@ -112,6 +120,15 @@ class Mul(Elementwise):
             if product / np.float32(output.scale) >= 1:
                 return 3
         return 2 if x.type is T.INT8 else 1
+
+
+def _plan_native(target: Target, specs: Specs, rule: Requantizer, bounds: tuple[int, int]) -> Compiled | str:
+    a, b, output = specs.input(0), specs.input(1), specs.output()
+    if output.type is T.INT16:
+        return "no native kernel for these types"
+    if not isinstance(rule, Float32):
+        return f"no native kernel rounds by {type(rule).__name__}"
+    return plan_mul(target, known(a), known(b), eight(a), eight(b), eight(output), float(rule.scale), *bounds)
 
 
 def _multiply_flushed(a: AnyArray, b: AnyArray) -> AnyArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from ..kernels.reference.quantize import (
 from ..kernels.reference.quantized_activations import ZeroPoints, rescale
 from ..kernels.requantizers import ChannelSplit, DoubleRounding
 from ..model import TensorType
+from ..native import eight
 from ..op import Graphs, Spec, Specs, Step
 from ..packing import integer_range
 from ..scales import scale_of, scales_of, zero_point_of
@@ -71,7 +72,8 @@ class Quantize(Elementwise):
         self.check_type(specs, profile)
         if specs.input(0).type in FLOATS:
             return self._plan_float(specs, profile)
-        return self._plan_integer(specs, profile)
+        step = self._plan_integer(specs, profile)
+        return replace(step, why="the numbers stay", alias=True) if _stays(specs) else step
 
     def _plan_float(self, specs: Specs, profile: Profile) -> Step:
         output = specs.output()
@@ -115,6 +117,17 @@ class Quantize(Elementwise):
         if output.quantization is not None and output.quantization.per_channel:
             return 3
         return 2 if output.type is T.INT16 else 1
+
+
+def _stays(specs: Specs) -> bool:
+    """Whether 8-bit numbers keep their scale and their distance from the least of their type."""
+    x, output = specs.input(0), specs.output()
+    return (
+        x.type in _EIGHT_BITS
+        and output.type in _EIGHT_BITS
+        and x.scale == output.scale
+        and eight(x).stored_zero == eight(output).stored_zero
+    )
 
 
 def affine_of(spec: Spec, where: str) -> Affine:

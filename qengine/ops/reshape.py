@@ -61,7 +61,7 @@ class Reshape(Op):
         def run(x: Array, shape: Array | None = None) -> Array:
             return x.reshape(resolve(x.shape, self._wanted(shape)))
 
-        return Step(run)
+        return Step(run, alias=True)
 
 
 def resolve(shape: Shape, wanted: Sequence[int]) -> Shape:

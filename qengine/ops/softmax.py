@@ -12,6 +12,9 @@ import numpy as np
 from ..delegate import FLOATS
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, Int64Array
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.softmax import plan_softmax
+from ..kernels.emit.target import Target
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.profile import Profile
 from ..kernels.reference.softmax import (
@@ -24,10 +27,11 @@ from ..kernels.reference.softmax import (
     softmax_int16,
     softmax_table,
 )
-from ..model import TensorType
+from ..model import Shape, TensorType
+from ..native import eight
 from ..op import Fixed, Graphs, Rule, Spec, Specs, Step
 from ..scales import scale_of, zero_point_of
-from ..shapes import known
+from ..shapes import known, volume
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
 
 T = TensorType
@@ -71,7 +75,7 @@ class Softmax(Elementwise):
         scale = float(scale_of(x, "inputs[0]"))
         if profile is Profile.REFERENCE:
             return self._plan_fixed_point(scale, output)
-        return self._plan_table(scale, output)
+        return self._plan_table(scale, known(x), output)
 
     def _plan_int16(self, specs: Specs) -> Step:
         zero_points(specs, must_be_zero=True)
@@ -93,7 +97,7 @@ class Softmax(Elementwise):
 
         return quantized("softmax", rows(rule), output, limits_of(output), "fixed point")
 
-    def _plan_table(self, scale: float, output: Spec) -> Step:
+    def _plan_table(self, scale: float, shape: Shape, output: Spec) -> Step:
         powers, output_scale = power_table(scale, self.beta), float(scale_of(output, "outputs[0]"))
         point = 0 if output.type is T.UINT8 else zero_point_of(output, "outputs[0]")
         rounding = rounded_half_up if output.type is T.UINT8 else rounded
@@ -101,7 +105,14 @@ class Softmax(Elementwise):
         def rule(q: AnyArray) -> Int64Array:
             return rounding(softmax_table(q, powers, output_scale)) + point
 
-        return quantized("softmax", rows(rule), output, limits_of(output), "table of powers")
+        def native(target: Target) -> Compiled | str:
+            if output.type is T.INT16:
+                return "no native kernel for these types"
+            if output_scale * 2.0**31 <= 1:
+                return f"probabilities over a scale of {output_scale} exceed int32"
+            return plan_softmax(target, volume(shape[:-1]), shape[-1], eight(output), powers[::-1], output_scale)
+
+        return quantized("softmax", rows(rule), output, limits_of(output), "table of powers", native)
 
 
 def rows(rule: Callable[[AnyArray], Int64Array]) -> Callable[[AnyArray], Int64Array]:

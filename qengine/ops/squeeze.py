@@ -43,7 +43,7 @@ class Squeeze(Op):
         def run(x: Array) -> Array:
             return x.reshape(shape)
 
-        return Step(run)
+        return Step(run, alias=True)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {TensorType.STRING: 2})
