@@ -299,7 +299,7 @@ class Program:
             return part
         prepared.kernel, prepared.why = step.kernel, step.why
         touched = [self.specs[i] for i in (*node.inputs, *node.outputs) if i >= 0]
-        if any(spec.is_variable or spec.shape is None for spec in touched):
+        if any(spec.shape is None or (spec.is_variable and not step.stateful) for spec in touched):
             return part
         if step.alias and not self.specs[node.outputs[0]].type.dtype.hasobject:
             part.alias, prepared.kernel = True, "alias"
@@ -399,6 +399,8 @@ class Program:
             self._native.write(index, value)
             if index not in self.persistent:
                 return
+        elif self._native is not None and self._native.lends(value):
+            value = value.copy()
         if index in self.persistent:
             kept = self.values[index]
             if kept is not None and kept.shape == value.shape:

@@ -113,7 +113,7 @@ def _item(graph: Graph, entry: Signature, item: Any) -> Sample:
     """One item as a sample."""
     if isinstance(item, Mapping):
         parts = _by_name(entry, graph, item)
-    elif isinstance(item, list | tuple) and len(item) == len(entry.inputs) and not np.isscalar(item[0]):
+    elif isinstance(item, list | tuple) and len(item) == len(entry.inputs) and not any(map(np.isscalar, item)):
         order = {tensor: at for at, tensor in enumerate(graph.inputs)}
         tensors = sorted((tensor for _, tensor in entry.inputs), key=lambda i: order.get(i, len(order)))
         parts = dict(zip(tensors, map(np.asarray, item), strict=True))

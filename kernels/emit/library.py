@@ -23,10 +23,12 @@ from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
+from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
 _INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
+_RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,
     FLOAT_DENSE,
@@ -39,7 +41,7 @@ _FLOAT = (
     FLOAT_WINDOWS,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_FLOAT, WALK)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, WALK)}
 
 
 def text(name: str, variant: Target) -> str:

@@ -141,7 +141,7 @@ class Products:
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
             if 0 in shape or x.size == 0:
                 return np.zeros(shape, np.float32)
-            centered, scale = quantize(x.reshape(rows, -1))
+            centered, scale, _ = quantize(x.reshape(rows, -1))
             sums = self.sums(centered.reshape(x.shape), weights.astype(np.float64))
             offsets = np.zeros(channels, np.float32) if bias is None else bias
             result = scaled(sums.reshape(rows, -1, channels), scale, weight_scale, offsets)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import ModelError
+from ..errors import ModelError, Unsupported
 from ..kernels.emit.depthwise import plan_depthwise
 from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
 from ..kernels.profile import Profile
@@ -94,6 +94,8 @@ class DepthwiseConv2D(Op):
             (T.UINT8, T.UINT8),
             (T.INT16, T.INT8),
         )
+        if products.weights.type is T.INT4 and profile is Profile.REFERENCE:
+            raise Unsupported("expected INT8 weights: the reference set has none of INT4", "inputs[1]")
         if products.is_dynamic:
             scaled = profile.pick(reference=scaled_together, optimized=scaled_weights_first)
             return products.plan_dynamic(quantize_asymmetric, scaled, known(products.x)[0])

@@ -229,7 +229,7 @@ class _Applying:
         if index < 0:
             return index
         if isinstance(operand, Activation):
-            if self.graph.tensors[index].is_variable:
+            if self.graph.tensors[index].is_variable and index not in self.graph.inputs:
                 self._set(index, self._type(operand.grid), self.parameters[operand.grid])
                 return index
             return self._on_grid(index, operand.grid)

@@ -1,7 +1,8 @@
 """The placement walk: a plan of quantization from the operators' own rules, solved over the whole graph.
 
 Where tensors must share scale and zero point, the surviving range is chosen as TensorFlow's converter does: an operator
-with one real input hands its input's on; one with several (CONCATENATION, MAXIMUM) imposes its output's on them.
+with one real input hands its input's on; one with several (CONCATENATION, MAXIMUM) imposes its output's on them, in 8
+bits. In 16 bits, where a second rounding costs nothing, each keeps its own and is requantized.
 """
 
 from __future__ import annotations
@@ -123,29 +124,39 @@ class _Walk:
         place = f"node {at} {node.op.name} of graph {self.number}"
         nothing: tuple[Operand, ...] = (None,) * len(node.inputs)
         real_output = any(self._is_real(i) for i in node.outputs)
-        why = ""
-        recurrent = self._recurrent(node, scheme)
-        operands = self._operands(node, scheme) if recurrent is None else recurrent.operands
         if node.op.name in _CONVERSIONS or (isinstance(node.op.rule, Unquantized) and real_output):
             return _Choice(Treatment.FLOAT, scheme, nothing, why="makes real numbers of others")
-        if isinstance(operands, str):
-            why = operands
-        else:
-            why = self.trial.refuses(self.number, node, operands, scheme.activation_type, recurrent)
-            if why and self._has_axis(operands):
-                whole = tuple(replace(o, axis=None) if isinstance(o, Weight) else o for o in operands)
-                if not self.trial.refuses(self.number, node, whole, scheme.activation_type, recurrent):
-                    operands, why = whole, ""
-        if not why:
-            assert not isinstance(operands, str)
-            return _Choice(Treatment.INTEGER, scheme, operands, recurrent)
+        wider = [replace(scheme, weights="int8")] if scheme.weight_type is TensorType.INT4 else []
+        why = ""
+        for attempt in (scheme, *wider):
+            found = self._attempt(node, attempt)
+            if isinstance(found, _Choice):
+                found.why = f"int8 weights: {why}" if attempt is not scheme else found.why
+                return found
+            why = why or found
+        if node.op.weights and not any(self._is_real(i) and not self._is_constant_real(i) for i in node.inputs):
+            tables = self._choose_weights(node, replace(scheme, compute="dynamic"))
+            if tables.treatment is Treatment.DYNAMIC:
+                return replace(tables, why="its kernel gives real numbers")
         if self.recipe.unquantizable == "refuse":
             self.refused.append(f"{place} ({why})")
         return _Choice(Treatment.FLOAT, scheme, nothing, why=f"no integer kernel: {why}")
 
-    @staticmethod
-    def _has_axis(operands: Sequence[Operand]) -> bool:
-        return any(isinstance(operand, Weight) and operand.axis is not None for operand in operands)
+    def _attempt(self, node: Node, scheme: Scheme) -> _Choice | str:
+        """The node in integers, its weights with a scale a channel or, where only that runs, one in all; or why not."""
+        recurrent = self._recurrent(node, scheme)
+        operands = self._operands(node, scheme) if recurrent is None else recurrent.operands
+        if isinstance(operands, str):
+            return operands
+        whole = tuple(replace(o, axis=None) if isinstance(o, Weight) else o for o in operands)
+        why = ""
+        for attempt in (operands, whole) if whole != operands else (operands,):
+            refused = self.trial.refuses(self.number, node, attempt, scheme.activation_type, recurrent)
+            if not refused:
+                tensorwise = f"tensorwise: {why}" if attempt is not operands else ""
+                return _Choice(Treatment.INTEGER, scheme, attempt, recurrent, tensorwise)
+            why = why or refused
+        return why
 
     def _operands(self, node: Node, scheme: Scheme) -> tuple[Operand, ...] | str:
         """How the node's inputs are read; grids are only named later (-1). A text says why it can't be."""
@@ -153,7 +164,8 @@ class _Walk:
         for weights in node.op.weights:
             if weights.input >= len(node.inputs) or not self._is_real(node.inputs[weights.input]):
                 continue
-            if not self.graph.tensors[node.inputs[weights.input]].is_constant:
+            shares = isinstance(node.op.rule, LikeInput) and weights.input in node.op.rule.inputs
+            if shares or not self.graph.tensors[node.inputs[weights.input]].is_constant:
                 weight: Operand = operands[weights.input]
             else:
                 axis = None if scheme.granularity == "tensorwise" else weights.axis
@@ -249,10 +261,9 @@ class _Walk:
 
     def plan(self) -> GraphPlan:
         """The graph's plan, once every node is decided."""
-        integer = any(choice.treatment is Treatment.INTEGER for choice in self.choices)
         roots = self._roots()
         fixed = self._fixed()
-        wanted = self._wanted_types(integer)
+        wanted = self._wanted_types()
         count = len(self.graph.tensors)
         tensors: list[int | None] = [None] * count
         for i in range(count):
@@ -269,7 +280,7 @@ class _Walk:
             self.grids.append(Grid(type_, root, also, fixed))
         return self._found[key]
 
-    def _wanted_types(self, integer: bool) -> dict[int, TensorType]:
+    def _wanted_types(self) -> dict[int, TensorType]:
         """The type in which each quantized tensor is first given: its producer's, else its first integer reader's."""
         wanted: dict[int, TensorType] = {}
         for choice, node in zip(self.choices, self.graph.nodes, strict=True):
@@ -287,7 +298,7 @@ class _Walk:
         ends = zip((self.graph.inputs, self.graph.outputs), self.recipe.types(), strict=True)
         for indices, type_ in ends:
             for i in indices:
-                if integer and type_ is not REAL and self._is_real(i) and self.number == 0:
+                if type_ is not REAL and self._is_real(i) and self.number == 0:
                     wanted.setdefault(i, self.recipe.scheme.activation_type)
         return wanted
 
@@ -324,7 +335,7 @@ class _Walk:
         fixed = self._fixed()
         taken: set[int] = set()
         for node, choice in reversed(integer):
-            if not self._imposes(node):
+            if not self._imposes(node) or choice.scheme.activation_type is TensorType.INT16:
                 continue
             target = root(node.outputs[0])
             for i, operand in zip(node.inputs, choice.operands, strict=True):
