@@ -13,8 +13,6 @@ from ..delegate import FLOATS, quantized_as_a_whole, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, IntegerArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
-from ..kernels.emit.plan import Compiled
-from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints
 from ..model import Shape, TensorType
@@ -22,10 +20,10 @@ from ..op import Graphs, Op, Spec, Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import broadcast, known
+from ._floats import Native
 from ._operands import arity, same_type
 
 T = TensorType
-Native = Callable[[Target], Compiled | str]
 QUANTIZED = (T.INT8, T.UINT8, T.INT16)
 XNN_MAX_RANK = 6
 MAX_RANK = 8
@@ -139,6 +137,10 @@ class Clamp:
     high: float
     nan: float | None = None
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low, self.high
+
     def __call__(self, x: AnyArray) -> AnyArray:
         low, high = (x.dtype.type(int(bound) if x.dtype.kind in "iu" else bound) for bound in (self.low, self.high))
         clamped: AnyArray = np.clip(x, low, high)
@@ -162,15 +164,24 @@ def plain_clamp(type_: TensorType, fused: ActivationFunctionType, profile: Profi
     return Clamp(max(low, limits.min), min(high, limits.max))
 
 
-def plain(kernel: str, function: Callable[..., AnyArray], output: Spec, clamp: Clamp | None = None) -> Step:
-    """A step that is one function of the inputs, clamped; the result has the output's type."""
+def plain(
+    kernel: str,
+    function: Callable[..., AnyArray],
+    output: Spec,
+    clamp: Clamp | None = None,
+    native: Native | None = None,
+) -> Step:
+    """A step that is one function of the inputs, clamped; the result has the output's type.
+
+    native: plans the emitted kernel of the same function and clamp.
+    """
     dtype = output.type.dtype
 
     def run(*inputs: AnyArray) -> AnyArray:
         result = np.asarray(function(*inputs))
         return (result if clamp is None else clamp(result)).astype(dtype, copy=False)
 
-    return Step(run, f"{kernel}_{output.type.name.lower()}")
+    return Step(run, f"{kernel}_{output.type.name.lower()}", compiled=native)
 
 
 def plain_bfloat16(function: Callable[..., AnyArray]) -> Callable[..., AnyArray]:

@@ -28,6 +28,7 @@ from ._elementwise import (
     stretches_beyond_4,
     zero_points,
 )
+from ._floats import native_binary
 
 T = TensorType
 
@@ -54,7 +55,9 @@ class Div(Elementwise):
         clamp = plain_clamp(output.type, self.fused_activation_function, profile)
         if x.type is T.INT32:
             return plain("div", _divide_int32, output, clamp)
-        return plain("div", _divide_flushed if profile is Profile.XNNPACK else np.divide, output, clamp)
+        flush = profile is Profile.XNNPACK
+        native = native_binary("div", specs, clamp.bounds, flush=flush)
+        return plain("div", _divide_flushed if flush else np.divide, output, clamp, native)
 
     def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:
         output = specs.output()

@@ -41,7 +41,7 @@ class Mean(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
         kind = specs.input(0).type
         if kind is T.FLOAT32:
-            return self.steps(specs, mean_float32)
+            return self.steps(specs, mean_float32, native=self.native_float_sum(specs, mean=True))
         if kind in (T.INT32, T.INT64):
             return self.steps(specs, mean_integer)
         if profile is Profile.XNNPACK:

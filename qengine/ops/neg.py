@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import TensorType
 from ..op import Graphs, LikeInput, Rule, Specs, Step
 from ._elementwise import Elementwise, plain
+from ._floats import native_unary
 
 T = TensorType
 
@@ -28,7 +29,8 @@ class Neg(Elementwise):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         output = specs.output()
-        return plain("neg", _flip_sign if output.type is T.BFLOAT16 else np.negative, output)
+        function = _flip_sign if output.type is T.BFLOAT16 else np.negative
+        return plain("neg", function, output, native=native_unary(np.negative, specs))
 
 
 def _flip_sign(bits: AnyArray) -> AnyArray:

@@ -33,6 +33,7 @@ from ..op import Fixed, Graphs, Rule, Spec, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ..shapes import known, volume
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
+from ._floats import native_softmax
 
 T = TensorType
 _WIDER = {T.INT8: (T.INT8, T.INT16), T.UINT8: (T.UINT8, T.INT16)}
@@ -66,7 +67,8 @@ class Softmax(Elementwise):
         if len(known(x)) == 0:
             raise ModelError("expected at least one dimension, got a scalar", "inputs[0]")
         if x.type in FLOATS:
-            return plain("softmax", partial(softmax, beta=self.beta), output)
+            native = native_softmax(specs, self.beta)
+            return plain("softmax", partial(softmax, beta=self.beta), output, native=native)
         if x.type is T.INT16:
             return self._plan_int16(specs)
         zero_point_of(x, "inputs[0]")

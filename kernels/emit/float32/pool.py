@@ -107,12 +107,12 @@ def _rows(
         )
 
 
-def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, *, drop_nan: bool) -> Compiled | str:
+def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool) -> Compiled | str:
     """Means of the inputs inside each window. drop_nan: NaN becomes the lower bound instead of staying."""
     return _pool(target, "sum", geometry, clamp, 0.0, drop_nan=drop_nan)
 
 
-def plan_max_pool(target: Target, geometry: Geometry, clamp: Clamp, lowest: float, *, drop_nan: bool) -> Compiled | str:
+def plan_max_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool, lowest: float) -> Compiled | str:
     """The greatest input of each window and `lowest`; NaN is passed over."""
     return _pool(target, "most", geometry, clamp, lowest, drop_nan=drop_nan)
 

@@ -18,7 +18,7 @@ def float_plans(variant):
         yield dense.plan_dense(variant, 1, Layer(weights[:, 0, 0], None, Clamp(0.0)))
         geometry = Geometry(1, (9, 9, channels), (9, 9, channels), (3, 3), before=(1, 1))
         yield depthwise.plan_depthwise(variant, geometry, Layer(weights[:1, ..., :channels], None, ANY))
-        yield pool.plan_max_pool(variant, geometry, ANY, 0.0, drop_nan=False)
+        yield pool.plan_max_pool(variant, geometry, ANY, False, 0.0)
         yield pool.plan_sum(variant, 2, 9, channels, mean=True)
     geometry = Geometry(1, (5, 5, 2), (5, 5, 4), (3, 3), before=(1, 1))
     yield depthwise.plan_depthwise(variant, geometry, Layer(np.ones((1, 3, 3, 4), np.float32), None, ANY))

@@ -282,10 +282,10 @@ def test_pools_equal_the_reference(variant, case, clamp, most, drop_nan):
     x = strange(rng, normal(rng, geometry.batch, *geometry.input), 0.02)
     with np.errstate(all="ignore"):
         if most:
-            compiled = plan_max_pool(variant, geometry, clamp, -np.inf, drop_nan=drop_nan)
+            compiled = plan_max_pool(variant, geometry, clamp, drop_nan, -np.inf)
             want = pooling.max_pool(x, slides(geometry), np.fmax, -np.inf)
         else:
-            compiled = plan_average_pool(variant, geometry, clamp, drop_nan=drop_nan)
+            compiled = plan_average_pool(variant, geometry, clamp, drop_nan)
             want = pooling.average_pool_float32(x, slides(geometry))
         bounded = np.fmin(np.fmax(want, np.float32(clamp.low)), np.float32(clamp.high))
         want = bounded if drop_nan else conv.clamped(want, clamp.low, clamp.high)
