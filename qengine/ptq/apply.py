@@ -308,7 +308,7 @@ class _Applying:
                 scales = made.scales.astype(np.float64)
                 wider = widened_scales(bias, self._input_scale(node, operand, how), scales)
                 if (wider != scales).any():
-                    return rescaled(values, wider, weight.type, weight.axis)
+                    return rescaled(values, wider, weight.type, weight.axis, weight.bits)
         return made
 
     def _input_scale(self, node: Node, bias: Bias, how: NodePlan) -> float:
