@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import Unsupported
 from ..op import Op
+from . import batch_normalization, dropout
 from .gradient import Gradient
 from .rules import (
     activations,
@@ -29,6 +30,8 @@ GRADIENTS: dict[str, Gradient] = {
     **resizing.RULES,
     **recurrent.RULES,
     **fake.RULES,
+    **batch_normalization.RULES,
+    **dropout.RULES,
 }
 """By builtin name."""
 

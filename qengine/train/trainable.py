@@ -8,13 +8,14 @@ from ..model import External, Graph, Node, TensorType
 
 _OPERANDS = {
     "ADD": (0, 1),
-    "BATCH_NORMALIZATION": (1, 2),
+    "BATCH_NORMALIZATION": (1, 2, 3, 4),
     "DIV": (0, 1),
     "MUL": (0, 1),
     "PRELU": (1,),
     "SUB": (0, 1),
 }
-"""Operators that have constants to train besides weights and biases, and at which inputs."""
+"""Operators that have constants to train besides weights and biases, and at which inputs. (A batch normalization's mean
+and variance have no gradient: they are changed by running.)"""
 
 
 def trainable(graph: Graph) -> list[int]:
