@@ -10,14 +10,19 @@ from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
 from .gemm import GEMM
 from .language import Function
+from .lookup import LOOKUP
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
+from .quantize import DEQUANTIZE, QUANTIZE
 from .softmax import SOFTMAX
 from .target import Target
 
-_ALL = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM, WALK)
+_ALL = (
+    *(ADD, ANY, COPY, DENSE, DEQUANTIZE, FILL, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, PAD, QUANTIZE, REPEAT, ROWS),
+    *(SOFTMAX, SUM, WALK),
+)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 

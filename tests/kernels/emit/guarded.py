@@ -43,17 +43,17 @@ class Memory:
 
 
 def run(compiled, inputs, shape, dtype):
-    """What a compiled operation gives for arrays of 8 bits, checked for reads and writes where it has no business.
+    """What a compiled operation gives for arrays, checked for reads and writes where it has no business.
 
     Inputs may be read SLACK bytes beyond their end, the output may be touched nowhere else.
     """
     assert isinstance(compiled, Compiled), compiled
     at_start = next(_turn) % 2 == 0
-    memories = [Memory(x.size, SLACK, at_start=at_start) for x in inputs]
+    memories = [Memory(x.nbytes, SLACK, at_start=at_start) for x in inputs]
     for memory, x in zip(memories, inputs, strict=True):
         memory.bytes[:] = np.ascontiguousarray(x).reshape(-1).view(np.uint8) ^ flip(x.dtype)
     before = [memory.bytes.copy() for memory in memories]
-    output = Memory(int(np.prod(shape)), at_start=at_start)
+    output = Memory(int(np.prod(shape)) * np.dtype(dtype).itemsize, at_start=at_start)
     scratch = Memory(compiled.scratch, at_start=at_start)
     stages = compiled.bind([memory.address for memory in memories], [output.address], scratch.address)
     Program([row for stage in stages for row in stage], compiled.target).run()
