@@ -19,18 +19,21 @@ from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
+from .lookup import LOOKUP
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
+from .quantize import DEQUANTIZE, QUANTIZE
 from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
+_INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,
+    DEQUANTIZE,
     FLOAT_DENSE,
     FLOAT_GEMM,
     FLOAT_REPEAT,
@@ -39,6 +42,7 @@ _FLOAT = (
     FLOAT_TAPS,
     FLOAT_WINDOW,
     FLOAT_WINDOWS,
+    QUANTIZE,
     UNARY_FAMILY,
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, WALK)}

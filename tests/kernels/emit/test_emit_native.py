@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 
@@ -16,8 +17,11 @@ from qengine.kernels.emit.dense import plan_dense
 from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.layer import Geometry, Layer
+from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
+from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
+from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.rounding import FloatRule
 
 
@@ -69,15 +73,31 @@ def plans_of_every_kind(variant):
         yield pool.plan_max_pool(variant, geometry, eight, low, high)
         yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
         yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
-        numbers = elementwise.AddNumbers.of(1.0, 0.5, 0.7)
+        numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
             yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
             yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
         yield elementwise.plan_flip(variant, 100)
+        yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
+        yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
+        for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):
+            yield plan_lookup(variant, [(9, np.zeros(index, value))])
     yield from float_plans(variant)
+    yield from recurrent_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
+
+
+def recurrent_plans(variant):
+    rule = DoubleRounding.from_real(np.asarray(0.01))
+    ones = np.ones((6, 5), np.int8)
+    gates = [Gate(Sum.of(ones, 1, None, rule), Sum.of(np.ones((6, 6), np.int8), 1, None, rule)) for _ in range(4)]
+    for exponent, clip in ((-12, 0), (-9, 100)):
+        cell = Cell(*gates, exponent, rule, 1, 1, cell_clip=clip)
+        yield plan_lstm(variant, 2, 1, cell, time_major=True, output_state=source(1), cell_state=source(2))
+    times = np.ones((6, 4), np.int16)
+    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1), rule, rule, state=source(1))
 
 
 def kernels_of_every_kind(variant):
