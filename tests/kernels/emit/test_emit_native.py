@@ -23,6 +23,8 @@ from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
+from qengine.kernels.requantizers import DoubleRounding
 
 
 def test_the_best_variant_is_chosen_and_can_be_forced(monkeypatch):
