@@ -11,6 +11,7 @@ from .fill import COPY, FILL, PAD, REPEAT
 from .gemm import GEMM
 from .language import Function
 from .lookup import LOOKUP
+from .move import COLLECT, MOVE
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
@@ -20,7 +21,26 @@ from .softmax import SOFTMAX
 from .target import Target
 
 _ALL = (
-    *(ADD, ANY, COPY, DENSE, DEQUANTIZE, FILL, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, PAD, QUANTIZE, REPEAT, ROWS),
+    *(
+        ADD,
+        ANY,
+        COLLECT,
+        COPY,
+        DENSE,
+        DEQUANTIZE,
+        FILL,
+        FLAT,
+        FLIP,
+        GEMM,
+        LARGEST,
+        LOOKUP,
+        MOVE,
+        MUL,
+        PAD,
+        QUANTIZE,
+        REPEAT,
+        ROWS,
+    ),
     *(SOFTMAX, SUM, WALK),
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}

@@ -13,6 +13,7 @@ from ..kernels.reference.movement import depth_to_space
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import of_rank
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, of_type, oldest, same_type
 
 T = TensorType
@@ -53,7 +54,7 @@ class DepthToSpace(Op):
         def run(x: Array) -> Array:
             return depth_to_space(x, self.block_size)
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2})

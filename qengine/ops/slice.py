@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import DELEGATED, INDICES, arity, delegate_scales, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -57,7 +58,7 @@ class Slice(Op):
             taken: Array = x[where]
             return taken
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -13,6 +13,7 @@ from ..kernels.reference.movement import space_to_depth
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import of_rank
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, of_type, oldest, same_type
 
 T = TensorType
@@ -49,7 +50,7 @@ class SpaceToDepth(Op):
         def run(x: Array) -> Array:
             return space_to_depth(x, self.block_size)
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2})

@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, same_type
 
 T = TensorType
@@ -137,7 +138,7 @@ class StridedSlice(Op):
             taken: Array = x.reshape([axis.length for axis in axes])[where]
             return taken.reshape(_output(axes))
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -48,7 +49,7 @@ class Transpose(Op):
         def run(x: Array, order: Array) -> Array:
             return x.transpose(axes(order, x.ndim))
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

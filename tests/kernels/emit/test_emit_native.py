@@ -17,6 +17,7 @@ from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
+from qengine.kernels.emit.move import plan_moves
 from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
@@ -80,6 +81,11 @@ def plans_of_every_kind(variant):
         yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
         for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):
             yield plan_lookup(variant, [(9, np.zeros(index, value))])
+    for size in (*(1 << n for n in range(7)), 200):
+        one = np.zeros(1, np.uint8)
+        yield plan_moves(variant, [np.arange(2 * size).reshape(2, size)[::-1].reshape(-1)], {0: 0}, one)
+        table = rng.permutation(100)[:, None] * size + np.arange(size)
+        yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
