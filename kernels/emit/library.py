@@ -20,6 +20,7 @@ from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
 from .lookup import LOOKUP
+from .move import COLLECT, MOVE
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
@@ -29,7 +30,26 @@ from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
+_INTEGER = (
+    ADD,
+    ANY,
+    COLLECT,
+    COPY,
+    DENSE,
+    FILL,
+    FLAT,
+    FLIP,
+    GEMM,
+    LARGEST,
+    LOOKUP,
+    MOVE,
+    MUL,
+    PAD,
+    REPEAT,
+    ROWS,
+    SOFTMAX,
+    SUM,
+)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,

@@ -18,6 +18,7 @@ from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
+from qengine.kernels.emit.move import plan_moves
 from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
@@ -86,6 +87,11 @@ def plans_of_every_kind(variant):
             yield plan_lookup(variant, [(9, np.zeros(index, value))])
     yield from float_plans(variant)
     yield from recurrent_plans(variant)
+    for size in (*(1 << n for n in range(7)), 200):
+        one = np.zeros(1, np.uint8)
+        yield plan_moves(variant, [np.arange(2 * size).reshape(2, size)[::-1].reshape(-1)], {0: 0}, one)
+        table = rng.permutation(100)[:, None] * size + np.arange(size)
+        yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
