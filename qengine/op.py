@@ -221,6 +221,10 @@ class Op(Value):
         """
         raise NotImplementedError
 
+    def prepare(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        """`plan`, completed by what a family of operators has in common."""
+        return self.plan(specs, profile, context)
+
     def version(self, specs: Specs) -> int:
         """The smallest version of the operator that says what this node says."""
         return 1

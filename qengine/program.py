@@ -454,7 +454,7 @@ def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[
     specs = replace(specs, outputs=outputs)
     if profile is Profile.XNNPACK and not op.delegated(specs):
         profile = Profile.OPTIMIZED
-    return op.plan(specs, profile, context), outputs
+    return op.prepare(specs, profile, context), outputs
 
 
 def _empty(spec: Spec) -> Array:

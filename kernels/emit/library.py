@@ -20,15 +20,20 @@ from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
+from .lookup import LOOKUP
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
+from .quantize import DEQUANTIZE, QUANTIZE
 from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
+_INTEGER = (
+    *(ADD, ANY, COPY, DENSE, DEQUANTIZE, FILL, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, PAD, QUANTIZE, REPEAT, ROWS),
+    *(SOFTMAX, SUM),
+)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,

@@ -257,6 +257,11 @@ def float_bits(real: float) -> int:
     return int(np.float32(real).view(np.uint32))
 
 
+def double_bits(real: float) -> int:
+    """A float64 as an argument."""
+    return int(np.float64(real).view(np.int64))
+
+
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """The bytes of an array at an address divisible by 64, SLACK readable bytes after them."""
     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)

@@ -21,6 +21,7 @@ from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import broadcast, known
 from ._floats import Native
+from ._lookup import with_lookup
 from ._operands import arity, same_type
 
 T = TensorType
@@ -68,6 +69,18 @@ class Elementwise(Op):
         if found not in self.types and not (profile is Profile.XNNPACK and found is T.FLOAT16):
             wanted = " or ".join(type_.name for type_ in self.types)
             raise Unsupported(f"expected {wanted} for {self.name}, got {found.name}", "inputs[0]")
+
+    def prepare(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        """The step, as a look-up where it is a function of one number of few bits."""
+        step, block = self.plan(specs, profile, context), self.block(specs, profile)
+        return with_lookup(step, specs, block) if block else step
+
+    def block(self, specs: Specs, profile: Profile) -> int:
+        """Elements that a vector loop takes at a time which rounds in another way than the scalar loop for the rest.
+
+        1: all are rounded alike. 0: not every element is computed from its own inputs alone.
+        """
+        return 1
 
     def delegated(self, specs: Specs) -> bool:
         return self.xnnpack is not None and takes_elementwise(specs, *self.xnnpack)

@@ -29,6 +29,9 @@ class Add(Elementwise):
     def delegated(self, specs: Specs) -> bool:
         return takes_sum(specs, self.fused_activation_function)
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 8 if profile is Profile.OPTIMIZED and specs.input(0).type in (T.INT8, T.UINT8) else 1
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x = specs.input(0)

@@ -61,6 +61,9 @@ class Softmax(Elementwise):
     def delegated(self, specs: Specs) -> bool:
         return self.beta == 1 and specs.input(0).type in FLOATS and specs.output().type in FLOATS
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 0
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 
@@ -16,8 +17,10 @@ from qengine.kernels.emit.dense import plan_dense
 from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.layer import Geometry, Layer
+from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
+from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.rounding import FloatRule
 
 
@@ -69,11 +72,15 @@ def plans_of_every_kind(variant):
         yield pool.plan_max_pool(variant, geometry, eight, low, high)
         yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
         yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
-        numbers = elementwise.AddNumbers.of(1.0, 0.5, 0.7)
+        numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
             yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
             yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
         yield elementwise.plan_flip(variant, 100)
+        yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
+        yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
+        for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):
+            yield plan_lookup(variant, [(9, np.zeros(index, value))])
     yield from float_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
