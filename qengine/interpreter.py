@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
-from .model import Blockwise, Model, Quantization, Signature, Tensor, TensorType
+from .model import Blockwise, External, Model, Quantization, Signature, Tensor, TensorType
 from .op import Array
 from .program import Program, Runtime
-from .tflite import check_model, load
+from .tflite import check_model, embed, load
 
 Details = dict[str, Any]
 
@@ -125,6 +126,8 @@ class Interpreter:
             raise
         except ModelError as error:
             raise RuntimeError(str(error)) from error
+        except MemoryError as error:
+            raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
         self._programs[graph] = program
         if graph == 0:
             self._run, self._arrays = program.run, program.fixed_arrays()
@@ -468,6 +471,8 @@ def _open(path: str | os.PathLike[str] | None, content: bytes | None, model: Mod
         if not path and not content:
             raise ValueError("`model_path` or `model_content` must be specified.")
         model = load(path if path else content or b"")
+        if path and any(isinstance(tensor.data, External) for graph in model.graphs for tensor in graph.tensors):
+            model = embed(model, Path(path).parent)
     check_model(model)
     return model
 

@@ -86,6 +86,12 @@ class Runtime:
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Another graph of the model, for an operator to call: its outputs' specs and a function of arrays."""
         self.graph(graph)
+        tensors = self.model.graphs[graph].tensors
+        for i, (spec, index) in enumerate(zip(inputs, self.model.graphs[graph].inputs, strict=False)):
+            if 0 <= index < len(tensors) and tensors[index].type is not spec.type:
+                place = f"$.subgraphs[{graph}].inputs[{i}]"
+                got = tensors[index].type.name
+                raise ModelError(f"expected {spec.type.name} as it is called with, got {got}", place)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
         if key not in self._prepared:
             program = self._prepared[key] = Program(self, graph)
@@ -353,9 +359,12 @@ class Program:
         return self._run
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"):
-            for action in self._actions:
-                action()
+        try:
+            with np.errstate(all="ignore"):
+                for action in self._actions:
+                    action()
+        except MemoryError as error:
+            raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
 
     def _run_node(self, prepared: Prepared) -> None:
         node, values, step = prepared.node, self.values, prepared.step

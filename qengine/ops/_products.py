@@ -15,16 +15,17 @@ from ..kernels.emit.float32.pieces import Clamp
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
-from ..kernels.reference.conv import clamped
+from ..kernels.reference.conv import Geometry, clamped
 from ..kernels.reference.dynamic_range import Rows
 from ..kernels.reference.matmul import centered, product_type, with_bias
 from ..kernels.requantizers import Requantizer, Wide
+from ..memory import check
 from ..model import TensorType
 from ..native import eight
 from ..op import Spec, Step
-from ..options import ActivationFunctionType
+from ..options import ActivationFunctionType, Padding
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
-from ..shapes import known, volume
+from ..shapes import known, of_rank, volume, window
 from ._native import rule_of
 
 T = TensorType
@@ -216,6 +217,17 @@ class Products:
             and (takes_bias(self.bias) if self.bias is not None else not self.needs_bias)
             and takes_fused(self.fused)
         )
+
+
+def sliding(x: Spec, filters: Spec, stride: tuple[int, int], dilation: tuple[int, int], padding: Padding) -> Geometry:
+    """How filters (o h w i) slide over x (n h w c). RuntimeError where what they reach is beyond the memory limit."""
+    batch, height, width, channels = of_rank(x, 4, "inputs[0]")
+    _, tall, wide, _ = of_rank(filters, 4, "inputs[1]")
+    rows = window(height, tall, stride[0], dilation[0], padding)
+    columns = window(width, wide, stride[1], dilation[1], padding)
+    reached = (rows.before + height + rows.after) * (columns.before + width + columns.after)
+    check(batch * reached * channels * x.type.dtype.itemsize)
+    return Geometry(stride, dilation, (rows.output, columns.output), (rows.before, columns.before))
 
 
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:

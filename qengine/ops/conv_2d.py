@@ -24,9 +24,9 @@ from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
-from ..shapes import known, of_rank, window
+from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding
+from ._products import Products, T, int16_rounding, sliding
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +56,8 @@ class Conv2D(Op):
         return [(batch, *self._geometry(specs).output, outputs)]
 
     def _geometry(self, specs: Specs) -> Geometry:
-        _, height, width, _ = of_rank(specs.input(0), 4, "inputs[0]")
-        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
-        rows = window(height, tall, self.stride_h, self.dilation_h_factor, self.padding)
-        columns = window(width, wide, self.stride_w, self.dilation_w_factor, self.padding)
-        return Geometry(
-            (self.stride_h, self.stride_w),
-            (self.dilation_h_factor, self.dilation_w_factor),
-            (rows.output, columns.output),
-            (rows.before, columns.before),
-        )
+        stride, dilation = (self.stride_h, self.stride_w), (self.dilation_h_factor, self.dilation_w_factor)
+        return sliding(specs.input(0), specs.input(1), stride, dilation, self.padding)
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
