@@ -17,7 +17,7 @@ reason as a string instead.
     variant = native.variant()                  # raises NoNativeCode: then the reference runs
     step = plan_dense(variant, rows, layer)
     stages = step.bind([input address], [output address], scratch address)
-    program = Program([row for stage in stages for row in stage], variant)
+    program = Program(stages, variant)
     program.run()
 
 What the caller owes a step: `step.constants` live as long as the rows; `step.scratch` bytes of memory, aligned to 64,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .crew import LEAD, SERVE
 from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
@@ -65,7 +66,7 @@ _FLOAT = (
     QUANTIZE,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, WALK)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, LEAD, SERVE, WALK)}
 
 
 def text(name: str, variant: Target) -> str:
