@@ -28,7 +28,7 @@ from .fixed_point import (
 Bits = Literal[16, 32]
 
 # exp(-2**exponent) in Q0.31
-_EXP_OF_MINUS_POWER = {
+EXP_OF_MINUS_POWER = {
     -2: 1672461947,
     -1: 1302514674,
     0: 790015084,
@@ -39,7 +39,7 @@ _EXP_OF_MINUS_POWER = {
 }
 
 
-def _constant(raw: int, bits: Bits) -> int:
+def constant(raw: int, bits: Bits) -> int:
     """A 32-bit fixed-point constant in `bits` bits."""
     return int(rounding_divide_by_pot(raw, 32 - bits))
 
@@ -78,16 +78,16 @@ def exp_on_negative_values(a: npt.ArrayLike, integer_bits: int = 5, bits: Bits =
     squared = _multiply(x, x, bits)
     cubed = _multiply(squared, x, bits)
     fourth = _multiply(squared, squared, bits)
-    third = _constant(715827883, bits)
+    third = constant(715827883, bits)
     series = rounding_divide_by_pot(_multiply(rounding_divide_by_pot(fourth, 2) + cubed, third, bits) + squared, 1)
-    exp_minus_eighth = _constant(1895147668, bits)
+    exp_minus_eighth = constant(1895147668, bits)
     result = saturate(exp_minus_eighth + _multiply(exp_minus_eighth, x + series, bits), bits)
 
     multiple = remainder - a
-    for exponent, factor in _EXP_OF_MINUS_POWER.items():
+    for exponent, factor in EXP_OF_MINUS_POWER.items():
         if exponent < integer_bits:
             has_bit = multiple & (1 << (fraction_bits + exponent)) != 0
-            result = np.where(has_bit, _multiply(result, _constant(factor, bits), bits), result)
+            result = np.where(has_bit, _multiply(result, constant(factor, bits), bits), result)
     if integer_bits > 5:
         result = np.where(a < -(32 << fraction_bits), 0, result)
     return np.where(a == 0, 2 ** (bits - 1) - 1, result)
@@ -97,7 +97,7 @@ def _twice_over_one_plus(a: npt.ArrayLike, bits: Bits) -> Int64Array:
     """2 / (1 + a) for a in [0, 1) in Q0: Q2, by three steps of Newton and Raphson from 48/17 - 32/17 * (1 + a)/2."""
     one = 1 << (bits - 3)
     half_denominator = rounding_half_sum(a, 2 ** (bits - 1) - 1)
-    x = _constant(1515870810, bits) + _multiply(half_denominator, _constant(-1010580540, bits), bits)
+    x = constant(1515870810, bits) + _multiply(half_denominator, constant(-1010580540, bits), bits)
     for _ in range(3):
         error = one - _multiply(half_denominator, x, bits)
         x = x + saturate(_multiply(x, error, bits) << 2, bits)

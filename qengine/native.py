@@ -98,7 +98,8 @@ class Assembly:
 
     def _lies_outside(self, tensor: int) -> bool:
         """Whether native code uses the array in `values` itself."""
-        return tensor in self.persistent and self.specs[tensor].type is not TensorType.INT8
+        spec = self.specs[tensor]
+        return tensor in self.persistent and (spec.type is not TensorType.INT8 or spec.is_variable)
 
     def _plan_memory(self) -> None:
         constant = {i for i, spec in enumerate(self.specs) if spec.value is not None}
@@ -149,6 +150,10 @@ class Assembly:
         outside = self.values[root]
         assert outside is not None
         return outside.reshape(-1).view(np.uint8)
+
+    def lends(self, value: Array) -> bool:
+        """Whether an array is a view of memory that may be given to another tensor."""
+        return np.may_share_memory(value, self._arena)
 
     def read(self, tensor: int) -> Array:
         """The values of a tensor that native memory holds, as NumPy has them: a copy where it is int8."""

@@ -130,6 +130,7 @@ class Step:
     (an index out of range) raises RuntimeError.
     kernel, why: what runs and for which reason, for people. macs: multiply-accumulates of one call.
     compiled: gives the rows of a native kernel for the same arithmetic, or says why there are none; or None.
+    stateful: whether the compiled rows update variable tensors, which lie as NumPy has them.
     alias: the output is the first input under another shape, or as the other type of 8 bits, INT8 being UINT8 - 128.
     folds: whether, all inputs being constants, the outputs are constants too (not where there is state or chance).
     constant: outputs that are known now, whatever the values of the inputs (SHAPE).
@@ -141,6 +142,7 @@ class Step:
     macs: int = 0
     compiled: Callable[[Target], Compiled | str] | None = None
     alias: bool = False
+    stateful: bool = False
     folds: bool = True
     constant: tuple[Array, ...] | None = None
 
@@ -203,6 +205,13 @@ class Op(Value):
     def name(self) -> str:
         """The builtin name, `CONV_2D`."""
         return type(self).__module__.rpartition(".")[2].upper()
+
+    def output_types(self, specs: Specs) -> Sequence[TensorType]:
+        """The outputs' types where the built-in kernels run: some operators give them whatever the file says.
+
+        Shapes may not be known yet.
+        """
+        return [output.type for output in specs.outputs]
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
         """Output shapes from the inputs' specs, or DYNAMIC. ModelError where inputs don't fit each other."""

@@ -19,6 +19,7 @@ from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, Tenso
 from .native import Assembly, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops.custom import find
+from .sparsity import dense
 
 _PLAIN = {
     TensorType.FLOAT32,
@@ -80,6 +81,12 @@ class Runtime:
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Another graph of the model, for an operator to call: its outputs' specs and a function of arrays."""
         self.graph(graph)
+        tensors = self.model.graphs[graph].tensors
+        for i, (spec, index) in enumerate(zip(inputs, self.model.graphs[graph].inputs, strict=False)):
+            if 0 <= index < len(tensors) and tensors[index].type is not spec.type:
+                place = f"$.subgraphs[{graph}].inputs[{i}]"
+                got = tensors[index].type.name
+                raise ModelError(f"expected {spec.type.name} as it is called with, got {got}", place)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
         if key not in self._prepared:
             program = self._prepared[key] = Program(self, graph)
@@ -178,7 +185,7 @@ class Program:
     def _constant(tensor: Tensor) -> Array:
         if isinstance(tensor.data, External):
             raise ValueError(f"expected a constant with its bytes loaded, got one in {tensor.data.group!r}")
-        return tensor.array
+        return tensor.array if tensor.sparsity is None else dense(tensor)
 
     def _check_indices(self) -> None:
         graph, count = self.graph, len(self.graph.tensors)
@@ -299,7 +306,7 @@ class Program:
             return part
         prepared.kernel, prepared.why = step.kernel, step.why
         touched = [self.specs[i] for i in (*node.inputs, *node.outputs) if i >= 0]
-        if any(spec.is_variable or spec.shape is None for spec in touched):
+        if any(spec.shape is None or (spec.is_variable and not step.stateful) for spec in touched):
             return part
         if step.alias and not self.specs[node.outputs[0]].type.dtype.hasobject:
             part.alias, prepared.kernel = True, "alias"
@@ -346,9 +353,12 @@ class Program:
         return self._run
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"):
-            for action in self._actions:
-                action()
+        try:
+            with np.errstate(all="ignore"):
+                for action in self._actions:
+                    action()
+        except MemoryError as error:
+            raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
 
     def _run_node(self, prepared: Prepared) -> None:
         node, values, step = prepared.node, self.values, prepared.step
@@ -382,7 +392,11 @@ class Program:
                 self._cache[key] = self._plan(prepared.index, node)
             except ModelError as error:
                 raise RuntimeError(str(error)) from error
-        return self._cache[key][0]
+        step, outputs = self._cache[key]
+        for i, spec in zip(node.outputs, outputs, strict=True):
+            if spec.type is not self.specs[i].type:
+                self.specs[i] = replace(self.specs[i], type=spec.type)
+        return step
 
     def read(self, index: int) -> Array | None:
         """A tensor's values where they are there: for a moment, since memory may be given to another tensor."""
@@ -399,6 +413,8 @@ class Program:
             self._native.write(index, value)
             if index not in self.persistent:
                 return
+        elif self._native is not None and self._native.lends(value):
+            value = value.copy()
         if index in self.persistent:
             kept = self.values[index]
             if kept is not None and kept.shape == value.shape:
@@ -430,7 +446,12 @@ class Program:
 
 
 def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:
-    """A node's step, and its outputs' specs with the shapes it infers. ModelError where the node can't be."""
+    """A node's step, and its outputs' specs with the types and shapes it gives. ModelError where the node can't be."""
+    types = op.output_types(specs)
+    retyped = tuple(replace(output, type=type_) for output, type_ in zip(specs.outputs, types, strict=True))
+    changes = any(new.type is not old.type for new, old in zip(retyped, specs.outputs, strict=True))
+    if changes and not (profile is Profile.XNNPACK and op.delegated(specs)):  # the delegate believes the file
+        specs = replace(specs, outputs=retyped)
     shapes = op.infer(specs, context)
     resolved: list[Shape | None] = [None] * len(specs.outputs)
     if not isinstance(shapes, Dynamic):

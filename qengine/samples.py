@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -35,8 +36,7 @@ def samples_of(model: Model, source: Any, *, whole: bool = False) -> Iterator[Sa
     ValueError where something doesn't fit, saying which sample.
     """
     if isinstance(source, str | os.PathLike):
-        with np.load(source, allow_pickle=False) as archive:
-            source = {name: archive[name] for name in archive.files}
+        source = _stored(source)
     if callable(source) and not isinstance(source, np.ndarray):
         source = source()
     keys = {signature.key: signature for signature in model.signatures or ()}
@@ -48,6 +48,18 @@ def samples_of(model: Model, source: Any, *, whole: bool = False) -> Iterator[Sa
     elif not isinstance(source, Iterable):
         raise ValueError(f"expected samples as an array, an iterable or a function, got {type(source).__name__}")
     yield from _of_entry(model, source, _default(model), whole)
+
+
+def _stored(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The arrays of an .npz."""
+    try:
+        with open(path, "rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                return {"arr_0": stored}
+            return {name: stored[name] for name in stored.files}
+    except (BadZipFile, EOFError, ValueError) as error:
+        raise ValueError(f"expected samples as .npz or .npy, got {os.fspath(path)!r}: {error}") from error
 
 
 def count_of(source: Any) -> int | None:
@@ -113,7 +125,7 @@ def _item(graph: Graph, entry: Signature, item: Any) -> Sample:
     """One item as a sample."""
     if isinstance(item, Mapping):
         parts = _by_name(entry, graph, item)
-    elif isinstance(item, list | tuple) and len(item) == len(entry.inputs) and not np.isscalar(item[0]):
+    elif isinstance(item, list | tuple) and len(item) == len(entry.inputs) and not any(map(np.isscalar, item)):
         order = {tensor: at for at, tensor in enumerate(graph.inputs)}
         tensors = sorted((tensor for _, tensor in entry.inputs), key=lambda i: order.get(i, len(order)))
         parts = dict(zip(tensors, map(np.asarray, item), strict=True))

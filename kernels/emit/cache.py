@@ -47,7 +47,7 @@ def _is_ours(place: Path) -> bool:
 def _sources() -> bytes:
     """Digest of the sources of this package: another generator makes other keys. OSError where none can be read."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.digest()
 

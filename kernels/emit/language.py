@@ -41,6 +41,11 @@ class Type:
         return self.element in ("float", "double")
 
     @property
+    def size(self) -> int:
+        """Bytes of one scalar."""
+        return {"float": 4, "double": 8, "ptr": 8}.get(self.element) or max(1, int(self.element[1:]) // 8)
+
+    @property
     def overload(self) -> str:
         """How the name of an overloaded intrinsic spells this type: `v16i32`, `f32`."""
         element = {"float": "f32", "double": "f64", "ptr": "p0"}.get(self.element, self.element)

@@ -8,6 +8,15 @@ from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
+from .float32.dense import DENSE as FLOAT_DENSE
+from .float32.depthwise import REPEAT as FLOAT_REPEAT
+from .float32.depthwise import TAPS as FLOAT_TAPS
+from .float32.depthwise import WINDOW as FLOAT_WINDOW
+from .float32.elementwise import BINARY_FAMILY, UNARY_FAMILY
+from .float32.gemm import GEMM as FLOAT_GEMM
+from .float32.pool import ROWS as FLOAT_ROWS
+from .float32.pool import WINDOWS as FLOAT_WINDOWS
+from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
 from .lookup import LOOKUP
@@ -17,33 +26,28 @@ from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
 from .quantize import DEQUANTIZE, QUANTIZE
+from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_ALL = (
-    *(
-        ADD,
-        ANY,
-        COLLECT,
-        COPY,
-        DENSE,
-        DEQUANTIZE,
-        FILL,
-        FLAT,
-        FLIP,
-        GEMM,
-        LARGEST,
-        LOOKUP,
-        MOVE,
-        MUL,
-        PAD,
-        QUANTIZE,
-        REPEAT,
-        ROWS,
-    ),
-    *(SOFTMAX, SUM, WALK),
+_INTEGER = (ADD, ANY, DENSE, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, ROWS, SOFTMAX, SUM)
+_MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
+_RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
+_FLOAT = (
+    BINARY_FAMILY,
+    DEQUANTIZE,
+    FLOAT_DENSE,
+    FLOAT_GEMM,
+    FLOAT_REPEAT,
+    FLOAT_ROWS,
+    FLOAT_SOFTMAX,
+    FLOAT_TAPS,
+    FLOAT_WINDOW,
+    FLOAT_WINDOWS,
+    QUANTIZE,
+    UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, WALK)}
 
 
 def text(name: str, variant: Target) -> str:

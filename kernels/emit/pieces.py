@@ -146,7 +146,7 @@ def _joined(parts: list[Value]) -> Value:
 
 
 def store(pointer: Value, values: Value, count: Value | None = None) -> None:
-    """Store bytes: all, or the first `count` (1 to all) and not one more."""
+    """Store bytes or floats: all, or the first `count` (1 to all) and not one more."""
     f = pointer.function
     if count is None:
         pointer.store(values)
@@ -155,9 +155,10 @@ def store(pointer: Value, values: Value, count: Value | None = None) -> None:
     if f.target.lanes == 16:
         store_masked(pointer, values, lowest_bits(count, lanes))
         return
-    buffer = f.stack(lanes)
+    buffer = f.stack(lanes * values.type.size)
     buffer.store(values)
-    f.call("llvm.memcpy.p0.p0.i64", VOID, pointer, buffer, count, f.constant(0, I1))
+    size = count if values.type.size == 1 else count * values.type.size
+    f.call("llvm.memcpy.p0.p0.i64", VOID, pointer, buffer, size, f.constant(0, I1))
 
 
 def lowest_bits(count: Value, lanes: int) -> Value:

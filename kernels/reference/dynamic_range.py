@@ -1,6 +1,7 @@
 """Dynamic range: float activations quantized on the fly to int8, one scale a row, and sums brought back to float.
 
-Rows are (r, k) float32; each way of quantizing gives `Rows`: q - zero_point as float64 (r, k), exact, and a scale (r,).
+Rows are (r, k) float32; each way of quantizing gives `Rows`: q - zero_point as float64 (r, k), exact, a scale
+and a zero point (r,).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ ONE = np.float32(1)
 
 
 class Rows(NamedTuple):
-    """q - zero_point (r, k) as float64, and the real value of one step (r,)."""
+    """q - zero_point (r, k) as float64, the real value of one step (r,), and the zero point (r,)."""
 
     centered: Float64Array
     scale: Float32Array
+    zero_point: Float64Array
 
 
 def quantize_symmetric(x: Float32Array) -> Rows:
@@ -31,7 +33,7 @@ def quantize_symmetric(x: Float32Array) -> Rows:
     empty = reach == 0
     safe = np.where(empty, ONE, reach)
     q = np.clip(round_half_away(x * (np.float32(127) / safe)[:, None]), -127, 127)
-    return Rows(q.astype(np.float64), np.where(empty, ONE, safe / np.float32(127)).astype(np.float32))
+    return Rows(q.astype(np.float64), np.where(empty, ONE, safe / np.float32(127)).astype(np.float32), np.zeros(len(x)))
 
 
 def quantize_asymmetric(x: Float32Array) -> Rows:
@@ -50,7 +52,7 @@ def quantize_asymmetric(x: Float32Array) -> Rows:
     zero = np.where(empty, 0, np.clip(round_half_away(zero), -128, 127))
     scale = step.astype(np.float32)
     q = np.clip(round_half_away(x * (ONE / scale)[:, None]) + zero[:, None], -128, 127)
-    return Rows(q.astype(np.float64) - zero[:, None], scale)
+    return Rows(q.astype(np.float64) - zero[:, None], scale, zero)
 
 
 def quantize_xnnpack(x: Float32Array) -> Rows:
@@ -62,7 +64,8 @@ def quantize_xnnpack(x: Float32Array) -> Rows:
     nearer = (np.float32(-128) + below) + (np.float32(127) + above) > 0
     zero = np.rint(np.clip(np.where(nearer, np.float32(-128) - below, np.float32(127) - above), -128, 127))
     q = np.clip(np.rint(x * inverse[:, None]) + zero[:, None], -128, 127)
-    return Rows(q.astype(np.float64) - zero[:, None].astype(np.float64), (ONE / inverse).astype(np.float32))
+    point = zero.astype(np.float64)
+    return Rows(q.astype(np.float64) - point[:, None], (ONE / inverse).astype(np.float32), point)
 
 
 def blockwise_sums(centered: Float64Array, weights: AnyArray, block_scale: Float32Array) -> Float32Array:

@@ -42,6 +42,9 @@ def gather(x: AnyArray, positions: IntegerArray, axis: int, batch_dims: int) -> 
     length = x.shape[axis]
     if positions.size and not 0 <= positions.min() <= positions.max() < length:
         raise IndexError(f"expected positions from 0 to {length - 1}, got {positions.min()} to {positions.max()}")
+    if batch_dims == 0:
+        taken: AnyArray = np.take(x, positions, axis)
+        return taken
     batch = positions.shape[:batch_dims]
     outer, inner = x.shape[batch_dims:axis], x.shape[axis + 1 :]
     count = int(np.prod(batch, dtype=np.int64))

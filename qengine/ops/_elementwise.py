@@ -13,8 +13,6 @@ from ..delegate import FLOATS, quantized_as_a_whole, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, IntegerArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
-from ..kernels.emit.plan import Compiled
-from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints
 from ..model import Shape, TensorType
@@ -22,11 +20,11 @@ from ..op import Graphs, Op, Spec, Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import broadcast, known
+from ._floats import Native
 from ._lookup import with_lookup
 from ._operands import arity, same_type
 
 T = TensorType
-Native = Callable[[Target], Compiled | str]
 QUANTIZED = (T.INT8, T.UINT8, T.INT16)
 XNN_MAX_RANK = 6
 MAX_RANK = 8
@@ -38,13 +36,17 @@ class Elementwise(Op):
 
     inputs: how many. types: of which the built-in kernels are made. versions: the version that first knew a type, 1
     where it isn't named. xnnpack: the quantized types that XNNPACK's delegate takes besides floats; None where it
-    takes no such node at all.
+    takes no such node at all. retypes: the built-in kernels give the output its type, whatever the file says.
     """
 
     inputs: ClassVar[int] = 1
     types: ClassVar[tuple[TensorType, ...]]
     versions: ClassVar[Mapping[TensorType, int]] = {}
     xnnpack: ClassVar[tuple[TensorType, ...] | None] = None
+    retypes: ClassVar[bool] = False
+
+    def output_types(self, specs: Specs) -> Sequence[TensorType]:
+        return [specs.input(0).type] * len(specs.outputs) if self.retypes else super().output_types(specs)
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         arity(specs, self.inputs)
@@ -152,6 +154,10 @@ class Clamp:
     high: float
     nan: float | None = None
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low, self.high
+
     def __call__(self, x: AnyArray) -> AnyArray:
         low, high = (x.dtype.type(int(bound) if x.dtype.kind in "iu" else bound) for bound in (self.low, self.high))
         clamped: AnyArray = np.clip(x, low, high)
@@ -175,15 +181,24 @@ def plain_clamp(type_: TensorType, fused: ActivationFunctionType, profile: Profi
     return Clamp(max(low, limits.min), min(high, limits.max))
 
 
-def plain(kernel: str, function: Callable[..., AnyArray], output: Spec, clamp: Clamp | None = None) -> Step:
-    """A step that is one function of the inputs, clamped; the result has the output's type."""
+def plain(
+    kernel: str,
+    function: Callable[..., AnyArray],
+    output: Spec,
+    clamp: Clamp | None = None,
+    native: Native | None = None,
+) -> Step:
+    """A step that is one function of the inputs, clamped; the result has the output's type.
+
+    native: plans the emitted kernel of the same function and clamp.
+    """
     dtype = output.type.dtype
 
     def run(*inputs: AnyArray) -> AnyArray:
         result = np.asarray(function(*inputs))
         return (result if clamp is None else clamp(result)).astype(dtype, copy=False)
 
-    return Step(run, f"{kernel}_{output.type.name.lower()}")
+    return Step(run, f"{kernel}_{output.type.name.lower()}", compiled=native)
 
 
 def plain_bfloat16(function: Callable[..., AnyArray]) -> Callable[..., AnyArray]:
@@ -215,3 +230,9 @@ def refuse_zero(divisors: AnyArray, zero: int = 0) -> None:
     """RuntimeError where a divisor is 0 (quantized: its zero point)."""
     if (divisors == zero).any():
         raise RuntimeError(f"expected divisors other than {zero}, got {zero} - at `inputs[1]`")
+
+
+def refuse_overflow(a: AnyArray, b: AnyArray) -> None:
+    """RuntimeError where the most negative int32 or int64 is divided by -1, on which the runtime dies."""
+    if b.dtype.itemsize >= 4 and ((a == np.iinfo(b.dtype).min) & (b == -1)).any():
+        raise RuntimeError(f"expected quotients that {b.dtype} can hold, got {np.iinfo(b.dtype).min} / -1")

@@ -14,13 +14,14 @@ import numpy as np
 
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
-from ..kernels.reference.lstm import Cell, Diagonal, DynamicMatrix, FloatMatrix, Gate, Matrix
+from ..kernels.reference.lstm import Cell, Gate
+from ..kernels.reference.matrices import Matrix
 from ..model import Shape, TensorType
 from ..op import Specs
 from ..options import ActivationFunctionType
 from ..scales import scale_of
 from ..shapes import known, of_rank, volume
-from ._recurrent import activation, check_variable
+from ._recurrent import activation, check_variable, matrix_of
 
 T = TensorType
 GATES = ("input", "forget", "cell", "output")
@@ -212,14 +213,9 @@ class Part:
         )
 
     def _matrix(self, index: int, arrays: dict[int, AnyArray | None], settings: Settings) -> Matrix:
-        array, spec = _there(arrays[index]), self.specs.input(index)
-        if array.ndim == 1:
-            return Diagonal(array)
-        if spec.type is T.FLOAT32:
-            return FloatMatrix(array)
-        # Old files call signed weights UINT8.
-        scale = scale_of(spec, f"inputs[{index}]")
-        return DynamicMatrix(array.view(np.int8), scale, asymmetric=settings.asymmetric)
+        return matrix_of(
+            _there(arrays[index]), self.specs.input(index), f"inputs[{index}]", asymmetric=settings.asymmetric
+        )
 
     def _real(self, index: int, arrays: dict[int, AnyArray | None]) -> AnyArray:
         """A vector of real weights."""

@@ -10,25 +10,29 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.float32.layer import Layer as FloatLayer
+from ..kernels.emit.float32.pieces import Clamp
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
-from ..kernels.reference.conv import clamped
+from ..kernels.reference.conv import Geometry, clamped
 from ..kernels.reference.dynamic_range import Rows
 from ..kernels.reference.matmul import centered, product_type, with_bias
 from ..kernels.requantizers import Requantizer, Wide
+from ..memory import check
 from ..model import TensorType
 from ..native import eight
 from ..op import Spec, Step
-from ..options import ActivationFunctionType
+from ..options import ActivationFunctionType, Padding
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
-from ..shapes import known, volume
+from ..shapes import known, of_rank, volume, window
 from ._native import rule_of
 
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
+NativeFloat = Callable[[Target, FloatLayer], Compiled]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 
@@ -39,7 +43,7 @@ class Products:
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     widened: another type than its own that the output of UINT8 activations may have.
-    native: the planner of the emitted kernels, given constant weights and bias.
+    native, native_float: the planners of the emitted kernels over 8 bits and float32, given constant weights and bias.
     """
 
     x: Spec
@@ -54,6 +58,7 @@ class Products:
     needs_bias: bool = True
     widened: TensorType | None = None
     native: Native | None = None
+    native_float: NativeFloat | None = None
 
     @property
     def _macs(self) -> int:
@@ -108,7 +113,22 @@ class Products:
             sums = self.sums(x, weights)
             return clamped(sums if bias is None else sums + bias, low, high)
 
-        return Step(run, f"{self.kernel}_float32", macs=self._macs)
+        def compiled(target: Target) -> Compiled | str:
+            if self.native_float is None:
+                return "no native kernel for these types"
+            constants = self._constants()
+            if isinstance(constants, str):
+                return constants
+            return self.native_float(target, FloatLayer(*constants, Clamp(low, high)))
+
+        return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
+
+    def _constants(self) -> tuple[AnyArray, AnyArray | None] | str:
+        """Weights and bias for native kernels to pack; or why they can't be."""
+        weights, bias = self.weights.value, self.bias
+        if weights is None or (bias is not None and bias.value is None):
+            return "native kernels need constant weights and bias"
+        return weights, None if bias is None or bias.value is None else bias.value.reshape(-1)
 
     def plan_dynamic(self, quantize: Quantize, scaled: Scaled, rows: int) -> Step:
         """Float activations, quantized on the fly in `rows` rows, times integer weights of zero point 0."""
@@ -122,7 +142,7 @@ class Products:
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
             if 0 in shape or x.size == 0:
                 return np.zeros(shape, np.float32)
-            centered, scale = quantize(x.reshape(rows, -1))
+            centered, scale, _ = quantize(x.reshape(rows, -1))
             sums = self.sums(centered.reshape(x.shape), weights.astype(np.float64))
             offsets = np.zeros(channels, np.float32) if bias is None else bias
             result = scaled(sums.reshape(rows, -1, channels), scale, weight_scale, offsets)
@@ -155,18 +175,17 @@ class Products:
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
         def compiled(target: Target) -> Compiled | str:
-            weights, bias = self.weights.value, self.bias
             if self.native is None or T.INT16 in (self.x.type, self.output.type):
                 return "no native kernel for these types"
-            if weights is None or (bias is not None and bias.value is None):
-                return "native kernels need constant weights and bias"
-            channels = weights.shape[self.axis]
-            rule = rule_of(requantize, channels)
+            constants = self._constants()
+            if isinstance(constants, str):
+                return constants
+            weights, bias = constants
+            rule = rule_of(requantize, weights.shape[self.axis])
             if isinstance(rule, str):
                 return rule
-            offsets = None if bias is None else bias.value
             return self.native(
-                target, Layer(weights, w_point, offsets, eight(self.x), eight(self.output), low, high, rule)
+                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, rule)
             )
 
         kernel = f"{self.kernel}_{self.x.type.name.lower()}"
@@ -198,6 +217,17 @@ class Products:
             and (takes_bias(self.bias) if self.bias is not None else not self.needs_bias)
             and takes_fused(self.fused)
         )
+
+
+def sliding(x: Spec, filters: Spec, stride: tuple[int, int], dilation: tuple[int, int], padding: Padding) -> Geometry:
+    """How filters (o h w i) slide over x (n h w c). RuntimeError where what they reach is beyond the memory limit."""
+    batch, height, width, channels = of_rank(x, 4, "inputs[0]")
+    _, tall, wide, _ = of_rank(filters, 4, "inputs[1]")
+    rows = window(height, tall, stride[0], dilation[0], padding)
+    columns = window(width, wide, stride[1], dilation[1], padding)
+    reached = (rows.before + height + rows.after) * (columns.before + width + columns.after)
+    check(batch * reached * channels * x.type.dtype.itemsize)
+    return Geometry(stride, dilation, (rows.output, columns.output), (rows.before, columns.before))
 
 
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..delegate import FLOATS, takes_activation
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.float32.pool import plan_sum
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.pool import plan_mean
 from ..kernels.emit.target import Target
@@ -91,6 +92,19 @@ class Reduction(Op):
             offset = np.float32(reduced * zero_point_of(x, "inputs[0]"))
             bias = np.float32(zero_point_of(output, "outputs[0]")) - offset * scale
             return plan_mean(target, outer, reduced, inner, eight(x), eight(output), float(scale), float(bias))
+
+        return compiled
+
+    def native_float_sum(self, specs: Specs, *, mean: bool) -> Native:
+        """The planner of sums or means of float32 numbers."""
+
+        def compiled(target: Target) -> Compiled | str:
+            shape, axes = known(specs.input(0)), resolved(np.asarray(specs.input(1).value), len(known(specs.input(0))))
+            first, end = (axes[0], axes[-1] + 1) if axes else (0, 0)
+            if axes != tuple(range(first, end)):
+                return "native sums need axes beside each other"
+            outer, reduced, inner = (volume(part) for part in (shape[:first], shape[first:end], shape[end:]))
+            return plan_sum(target, outer, reduced, inner, mean=mean)
 
         return compiled
 

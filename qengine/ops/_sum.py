@@ -29,7 +29,8 @@ from ..op import Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import exponent_of, scale_of
 from ..shapes import known
-from ._elementwise import Native, plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
+from ._elementwise import plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
+from ._floats import Native, native_binary
 
 T = TensorType
 
@@ -52,7 +53,8 @@ def plan_plain(name: str, specs: Specs, profile: Profile, fused: ActivationFunct
     """Numbers that stand for themselves; integers wrap before they are clamped."""
     output = specs.output()
     function = np.add if sign == 1 else np.subtract
-    return plain(name, function, output, plain_clamp(output.type, fused, profile))
+    clamp = plain_clamp(output.type, fused, profile)
+    return plain(name, function, output, clamp, native_binary(name, specs, clamp.bounds))
 
 
 def plan_quantized(

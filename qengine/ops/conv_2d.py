@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.emit.convolution import plan_convolution
+from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, conv_2d
 from ..kernels.reference.dynamic_range import (
@@ -23,9 +24,9 @@ from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
-from ..shapes import known, of_rank, window
+from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding
+from ._products import Products, T, int16_rounding, sliding
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +56,13 @@ class Conv2D(Op):
         return [(batch, *self._geometry(specs).output, outputs)]
 
     def _geometry(self, specs: Specs) -> Geometry:
-        _, height, width, _ = of_rank(specs.input(0), 4, "inputs[0]")
-        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
-        rows = window(height, tall, self.stride_h, self.dilation_h_factor, self.padding)
-        columns = window(width, wide, self.stride_w, self.dilation_w_factor, self.padding)
-        return Geometry(
-            (self.stride_h, self.stride_w),
-            (self.dilation_h_factor, self.dilation_w_factor),
-            (rows.output, columns.output),
-            (rows.before, columns.before),
-        )
+        stride, dilation = (self.stride_h, self.stride_w), (self.dilation_h_factor, self.dilation_w_factor)
+        return sliding(specs.input(0), specs.input(1), stride, dilation, self.padding)
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
-        _, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        channels, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
         return Products(
             specs.input(0),
             filters,
@@ -79,9 +73,8 @@ class Conv2D(Op):
             tall * wide * depth,
             self.fused_activation_function,
             "conv",
-            native=lambda target, layer: plan_convolution(
-                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), len(layer.weights)), layer
-            ),
+            native=lambda target, layer: plan_convolution(target, emitted, layer),
+            native_float=lambda target, layer: float_convolution(target, emitted, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import ModelError
+from ..errors import ModelError, Unsupported
 from ..kernels.emit.depthwise import plan_depthwise
+from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
@@ -15,9 +16,9 @@ from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
-from ..shapes import known, of_rank, window
+from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding
+from ._products import Products, T, int16_rounding, sliding
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +50,13 @@ class DepthwiseConv2D(Op):
         return [(batch, *self._geometry(specs).output, outputs)]
 
     def _geometry(self, specs: Specs) -> Geometry:
-        _, height, width, _ = of_rank(specs.input(0), 4, "inputs[0]")
-        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
-        rows = window(height, tall, self.stride_h, self.dilation_h_factor, self.padding)
-        columns = window(width, wide, self.stride_w, self.dilation_w_factor, self.padding)
-        return Geometry(
-            (self.stride_h, self.stride_w),
-            (self.dilation_h_factor, self.dilation_w_factor),
-            (rows.output, columns.output),
-            (rows.before, columns.before),
-        )
+        stride, dilation = (self.stride_h, self.stride_w), (self.dilation_h_factor, self.dilation_w_factor)
+        return sliding(specs.input(0), specs.input(1), stride, dilation, self.padding)
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
-        _, tall, wide, _ = of_rank(filters, 4, "inputs[1]")
+        _, tall, wide, channels = of_rank(filters, 4, "inputs[1]")
+        emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
         return Products(
             specs.input(0),
             filters,
@@ -73,9 +67,8 @@ class DepthwiseConv2D(Op):
             tall * wide,
             self.fused_activation_function,
             "depthwise_conv",
-            native=lambda target, layer: plan_depthwise(
-                target, geometry_of(geometry, known(specs.input(0)), (tall, wide), layer.weights.shape[3]), layer
-            ),
+            native=lambda target, layer: plan_depthwise(target, emitted, layer),
+            native_float=lambda target, layer: float_depthwise(target, emitted, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -93,6 +86,8 @@ class DepthwiseConv2D(Op):
             (T.UINT8, T.UINT8),
             (T.INT16, T.INT8),
         )
+        if products.weights.type is T.INT4 and profile is Profile.REFERENCE:
+            raise Unsupported("expected INT8 weights: the reference set has none of INT4", "inputs[1]")
         if products.is_dynamic:
             scaled = profile.pick(reference=scaled_together, optimized=scaled_weights_first)
             return products.plan_dynamic(quantize_asymmetric, scaled, known(products.x)[0])

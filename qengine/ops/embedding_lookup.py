@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import ModelError, Unsupported
+from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Blockwise, Shape, TensorType
@@ -24,7 +24,7 @@ class EmbeddingLookup(Op):
     """ids (n), values (rows ..) -> the rows of those numbers (n ..).
 
     8, 4 and 2 bit rows become float32 or float16 where the output is that: times the scale, the row's own where there
-    is one for each. The zero point is 0, and uint8 is read as int8.
+    is one for each, or that of each block of a 4 or 2 bit row. The zero point is 0, and uint8 is read as int8.
     """
 
     code: ClassVar[int] = 7
@@ -42,10 +42,11 @@ class EmbeddingLookup(Op):
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         values, output = specs.input(1), specs.output()
-        if values.quantization is not None and isinstance(values.quantization.details, Blockwise):
-            raise Unsupported(f"{self.name} with {values.type.name} values quantized by blocks", "inputs[1]")
         shape = known(output)
-        if output.type is values.type and not values.type.dtype.hasobject:
+        if values.quantization is not None and isinstance(values.quantization.details, Blockwise):
+            return self._plan_blockwise(values, output)
+        by_row = values.quantization is not None and values.quantization.per_channel
+        if output.type is values.type and not values.type.dtype.hasobject and not by_row:
             return Step(lambda ids, values: _rows(ids, values, shape).copy())
         of_type(values, (T.INT8, T.UINT8, T.INT4, T.INT2), "inputs[1]")
         of_type(output, (T.FLOAT32, T.FLOAT16), "outputs[0]")
@@ -57,6 +58,21 @@ class EmbeddingLookup(Op):
             rows = _rows(ids, values.view(np.int8) if packed == 1 else _whole_bytes(values, packed), shape)
             factors = scales[ids if len(scales) > 1 else np.zeros_like(ids)]
             return (rows * factors.reshape(-1, *(1,) * (rows.ndim - 1))).astype(dtype)
+
+        return Step(run)
+
+    def _plan_blockwise(self, values: Spec, output: Spec) -> Step:
+        """A float16 scale for every block of a row."""
+        of_type(values, (T.INT4, T.INT2), "inputs[1]")
+        of_type(output, (T.FLOAT32, T.FLOAT16), "outputs[0]")
+        _, length = of_rank(values, 2, "inputs[1]")
+        if values.block_scale is None or length % values.block_scale.shape[1]:
+            raise ModelError(f"expected float16 scales of blocks that divide {length} columns, got others", "inputs[1]")
+        scales, shape, dtype = values.block_scale.astype(np.float32), known(output), output.type.dtype
+
+        def run(ids: Array, values: Array) -> Array:
+            found = _rows(ids, values, shape).reshape(len(ids), scales.shape[1], -1)
+            return (found * scales[ids][..., None]).astype(dtype).reshape(shape)
 
         return Step(run)
 

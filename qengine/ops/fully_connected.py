@@ -12,6 +12,7 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.dense import plan_dense
+from ..kernels.emit.float32.dense import plan_dense as float_dense
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -23,11 +24,12 @@ from ..kernels.reference.dynamic_range import (
     scaled_fused,
     scaled_together,
 )
+from ..kernels.reference.four_bit import four_bit_products
 from ..kernels.requantizers import Float32, Float64, HalfUp, Requantizer
 from ..model import Blockwise, Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, FullyConnectedOptionsWeightsFormat
-from ..scales import zero_point_of
+from ..scales import scales_of, zero_point_of
 from ..shapes import known, of_rank, volume
 from ._products import Products, T
 
@@ -80,6 +82,7 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             native=lambda target, layer: plan_dense(target, rows, layer),
+            native_float=lambda target, layer: float_dense(target, rows, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -140,8 +143,30 @@ class FullyConnected(Op):
             return self._plan_blockwise(products, profile, rows)
         if profile is Profile.XNNPACK:
             return products.plan_dynamic(quantize_xnnpack, scaled_fused, rows)
+        if profile is Profile.OPTIMIZED and products.weights.type is T.INT4 and self._fits_four_bit(products):
+            return self._plan_four_bit(products, rows)
         asymmetric = self.asymmetric_quantize_inputs
         return products.plan_dynamic(quantize_asymmetric if asymmetric else quantize_symmetric, scaled_together, rows)
+
+    @staticmethod
+    def _fits_four_bit(products: Products) -> bool:
+        """Whether the optimized set's own 4-bit kernel takes these weights: at least 4 rows of 32, of even length."""
+        units, depth = known(products.weights)
+        return units >= 4 and depth >= 32 and depth % 2 == 0
+
+    def _plan_four_bit(self, products: Products, rows: int) -> Step:
+        """That kernel computes with weights + 7 in 4 bits, where -8 has no place: the runtime's result is garbage."""
+        units, depth = known(products.weights)
+        weight_scale = np.broadcast_to(scales_of(products.weights, "inputs[1]"), units)
+        if products.weights.value is not None and (products.weights.value == -8).any():
+            raise Unsupported("expected INT4 weights from -7 to 7, got -8", "inputs[1]")
+        shape, (low, high) = known(products.output), self.fused_activation_function.bounds
+
+        def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
+            result = four_bit_products(x.reshape(rows, depth), weights, weight_scale, bias)
+            return clamped(result.reshape(shape), low, high)
+
+        return Step(run, "fully_connected_four_bit", "weights of 4 bits", volume(shape) * depth)
 
     def _plan_blockwise(self, products: Products, profile: Profile, rows: int) -> Step:
         """4-bit weights with a scale for every block of them.
@@ -161,7 +186,7 @@ class FullyConnected(Op):
         used = profile.pick(reference=scales * 0, optimized=scales, xnnpack=rounded_to_bfloat16(scales))
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
-            centered, scale = quantize(x.reshape(rows, depth))
+            centered, scale, _ = quantize(x.reshape(rows, depth))
             result = blockwise_sums(centered, weights, used) * scale[:, None]
             return clamped((result if bias is None else result + bias).reshape(shape), low, high)
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.reduction import (
@@ -40,7 +41,7 @@ class Mean(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
         kind = specs.input(0).type
         if kind is T.FLOAT32:
-            return self.steps(specs, mean_float32)
+            return self.steps(specs, mean_float32, native=self.native_float_sum(specs, mean=True))
         if kind in (T.INT32, T.INT64):
             return self.steps(specs, mean_integer)
         if profile is Profile.XNNPACK:
@@ -71,6 +72,8 @@ def _image_kernel(specs: Specs) -> Kernel:
     x, output = specs.input(0), specs.output()
     s_in, s_out = scale_of(x, "inputs[0]"), scale_of(output, "outputs[0]")
     offset = np.float32(zero_point_of(x, "inputs[0]")) * s_in / s_out
+    if not np.isfinite(offset):
+        raise ModelError(f"expected a zero point within float32 at the output's scale, got {offset}", "outputs[0]")
     half = np.float32(0.5) if offset > 0 else np.float32(-0.5)
     bias = zero_point_of(output, "outputs[0]") - int(offset + half)
     limits = limits_of(output)

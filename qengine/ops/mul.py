@@ -35,6 +35,7 @@ from ._elementwise import (
     takes_elementwise,
     zero_points,
 )
+from ._floats import native_binary
 
 T = TensorType
 
@@ -82,8 +83,10 @@ class Mul(Elementwise):
             return self._plan_narrowing(specs, profile)
         if x.type in (T.INT8, T.UINT8) or (x.type is T.INT16 and is_quantized(output)):
             return self._plan_quantized(specs, profile)
-        function = _multiply_flushed if profile is Profile.XNNPACK else np.multiply
-        return plain("mul", function, output, plain_clamp(output.type, self.fused_activation_function, profile))
+        flush = profile is Profile.XNNPACK
+        clamp = plain_clamp(output.type, self.fused_activation_function, profile)
+        native = native_binary("mul", specs, clamp.bounds, flush=flush)
+        return plain("mul", _multiply_flushed if flush else np.multiply, output, clamp, native)
 
     def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:
         output = specs.output()

@@ -34,8 +34,10 @@ class Slice(Op):
         for i, spec in ((1, begin), (2, size)):
             if of_rank(spec, 1, f"inputs[{i}]") != (len(known(x)),):
                 raise ModelError(f"expected {len(known(x))} numbers, got {known(spec)[0]}", f"inputs[{i}]")
-        if begin.value is None or size.value is None:
+        if size.value is None:
             return DYNAMIC
+        if begin.value is None:
+            return [integers(size.value)] if (size.value >= 0).all() else DYNAMIC
         return [tuple(part.stop - part.start for part in parts(known(x), begin.value, size.value))]
 
     def delegated(self, specs: Specs) -> bool:
@@ -53,12 +55,14 @@ class Slice(Op):
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
 
-        def run(x: Array, begin: Array, size: Array) -> Array:
-            where: tuple[Any, ...] = (*parts(x.shape, begin, size), ...)
-            taken: Array = x[where]
-            return taken
+        def place(shape: Shape, begin: Array, size: Array) -> Any:
+            return (*parts(shape, begin, size), ...)
 
-        return moving(Step(run), specs)
+        x, begin, size = specs.input(0), specs.input(1).value, specs.input(2).value
+        if begin is not None and size is not None:
+            where = place(known(x), begin, size)
+            return moving(Step(lambda x, *_: x[where]), specs)
+        return moving(Step(lambda x, begin, size: x[place(x.shape, begin, size)]), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

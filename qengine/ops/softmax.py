@@ -33,6 +33,7 @@ from ..op import Fixed, Graphs, Rule, Spec, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ..shapes import known, volume
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
+from ._floats import native_softmax
 
 T = TensorType
 _WIDER = {T.INT8: (T.INT8, T.INT16), T.UINT8: (T.UINT8, T.INT16)}
@@ -69,7 +70,8 @@ class Softmax(Elementwise):
         if len(known(x)) == 0:
             raise ModelError("expected at least one dimension, got a scalar", "inputs[0]")
         if x.type in FLOATS:
-            return plain("softmax", partial(softmax, beta=self.beta), output)
+            native = native_softmax(specs, self.beta)
+            return plain("softmax", partial(softmax, beta=self.beta), output, native=native)
         if x.type is T.INT16:
             return self._plan_int16(specs)
         zero_point_of(x, "inputs[0]")
@@ -109,11 +111,10 @@ class Softmax(Elementwise):
             return rounding(softmax_table(q, powers, output_scale)) + point
 
         def native(target: Target) -> Compiled | str:
-            if output.type is T.INT16:
-                return "no native kernel for these types"
-            if output_scale * 2.0**31 <= 1:
+            if output_scale * 2.0**30 <= 1:
                 return f"probabilities over a scale of {output_scale} exceed int32"
-            return plan_softmax(target, volume(shape[:-1]), shape[-1], eight(output), powers[::-1], output_scale)
+            bytes_out = None if output.type is T.INT16 else eight(output)
+            return plan_softmax(target, volume(shape[:-1]), shape[-1], bytes_out, powers[::-1], output_scale, point)
 
         return quantized("softmax", rows(rule), output, limits_of(output), "table of powers", native)
 

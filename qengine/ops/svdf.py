@@ -10,6 +10,9 @@ import numpy as np
 
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.plan import Compiled, source
+from ..kernels.emit.recurrent import plan_svdf
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.svdf import Points, svdf_dynamic, svdf_float32, svdf_integer
 from ..kernels.requantizers import DoubleRounding
@@ -126,7 +129,19 @@ class Svdf(Op):
             added = 0 if bias is None else bias.astype(np.int64)
             return svdf_integer(x, features, times, added, memory, rank, points, to_state, to_output).astype(np.int8)
 
-        return Step(run, "svdf_int8", folds=False)
+        def compiled(target: Target) -> Compiled | str:
+            features, times, bias = specs.input(1).value, specs.input(2).value, specs.optional(3)
+            if features is None or times is None or (bias is not None and bias.value is None):
+                return "native kernels need constant weights and bias"
+            if times.dtype != np.int16:
+                return "no native kernel for an int8 state"
+            batch, offsets = known(specs.input(0))[0], None if bias is None else bias.value
+            zero_points = points.input, points.output
+            return plan_svdf(
+                target, batch, features, times, offsets, rank, zero_points, to_state, to_output, state=source(4)
+            )
+
+        return Step(run, "svdf_int8", compiled=compiled, stateful=True, folds=False)
 
     def version(self, specs: Specs) -> int:
         if specs.input(0).type is T.INT8:

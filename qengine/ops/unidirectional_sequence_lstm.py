@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.plan import Compiled, source
+from ..kernels.emit.recurrent import plan_lstm
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.lstm import lstm
-from ..kernels.reference.lstm_integer import lstm_integer
+from ..kernels.reference.lstm_integer import Cell, lstm_integer
 from ..model import Shape
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType
@@ -67,7 +71,8 @@ class UnidirectionalSequenceLstm(Op):
         macs = x[0] * x[1] * 4 * sizes.cells * (sizes.input + sizes.output)
         kernel = "lstm_float32" if part.kind is T.FLOAT32 else "lstm_dynamic"
         if integer:
-            kernel, fixed = "lstm_int8", integer_cell(part, settings, together=self.time_major)
+            kernel = "lstm_int8"
+            fixed = integer_cell(part, settings, together=self.time_major)
 
             def steps(x: AnyArray, arrays: Arrays, h: AnyArray, c: AnyArray) -> AnyArray:
                 return lstm_integer(x, fixed, h, c)
@@ -81,7 +86,16 @@ class UnidirectionalSequenceLstm(Op):
             h, c = (arrays[i].reshape(batch, -1) for i in (LAYOUT.output_state, LAYOUT.cell_state))
             return self._time_first(steps(self._time_first(arrays[0]), arrays, h, c))
 
-        return Step(run, kernel, macs=macs, folds=False)
+        compiled = partial(self._native, specs, fixed) if integer else None
+        return Step(run, kernel, macs=macs, compiled=compiled, stateful=True, folds=False)
+
+    def _native(self, specs: Specs, cell: Cell, target: Target) -> Compiled | str:
+        first, second, _ = of_rank(specs.input(0), 3, "inputs[0]")
+        steps, batch = (first, second) if self.time_major else (second, first)
+        states = source(LAYOUT.output_state), source(LAYOUT.cell_state)
+        return plan_lstm(
+            target, steps, batch, cell, time_major=self.time_major, output_state=states[0], cell_state=states[1]
+        )
 
     def _time_first(self, x: AnyArray) -> AnyArray:
         """(b t i) as (t b i), and back; a view."""

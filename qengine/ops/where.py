@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import DYNAMIC, Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized
 from ..shapes import known
 from ._operands import arity, of_type
 
@@ -34,10 +34,7 @@ class Where(Op):
         return DYNAMIC
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        def run(condition: Array) -> Array:
-            return np.argwhere(condition).astype(np.int64)
-
-        return Step(run)
+        return Step(lambda condition: np.argwhere(condition).astype(np.int64))
 
     def version(self, specs: Specs) -> int:
         return 1 if specs.input(0).type is T.BOOL else 2

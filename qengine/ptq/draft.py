@@ -30,15 +30,18 @@ class Draft:
         self.inputs: list[int] = list(graph.inputs)
         self.outputs: list[int] = list(graph.outputs)
         self._names = {tensor.name for tensor in graph.tensors}
+        self._numbered: dict[int, tuple[str, str]] = {}
 
     def add(self, tensor: Tensor) -> int:
-        """A new tensor's index; its name gets a number where it is taken."""
+        """A new tensor's index; its name gets a number where it is taken, unless the one that has it is dropped."""
         stem, name, count = tensor.name or "tensor", tensor.name or "tensor", 0
         while name in self._names:
             count += 1
             name = f"{stem}_{count}"
         self._names.add(name)
         self.tensors.append(replace(tensor, name=name))
+        if name != stem:
+            self._numbered[len(self.tensors) - 1] = (name, stem)
         return len(self.tensors) - 1
 
     def constant(
@@ -99,11 +102,21 @@ class Draft:
                 if i not in used:
                     used.add(i)
                     pending.append(i)
+        self._drop_numbers(used)
         moved = {old: new for new, old in enumerate(sorted(used))}
         tensors = tuple(_moved_tensor(self.tensors[i], moved) for i in sorted(used))
         nodes = tuple(_moved_node(placed.node, moved) for placed in self.nodes)
         inputs, outputs = (tuple(moved[i] for i in part) for part in (self.inputs, self.outputs))
         return replace(self.source, tensors=tensors, nodes=nodes, inputs=inputs, outputs=outputs), moved
+
+    def _drop_numbers(self, used: set[int]) -> None:
+        """Gives tensors the names they were to have, where the ones that had them are gone."""
+        taken = {self.tensors[i].name for i in used}
+        for i in sorted(used & self._numbered.keys()):
+            name, stem = self._numbered[i]
+            if self.tensors[i].name == name and stem not in taken:
+                self.tensors[i] = replace(self.tensors[i], name=stem)
+                taken.add(stem)
 
 
 def rewritten(

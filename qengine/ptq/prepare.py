@@ -57,7 +57,7 @@ def fold_constants(draft: Draft, runtime: Runtime) -> None:
             kept.append(placed)
             continue
         for i, (value, type_) in zip(placed.node.outputs, values, strict=True):
-            made = draft.tensors[draft.constant(value, type_, draft.tensors[i].name)]
+            made = draft.tensors[draft.constant(value, type_, draft.tensors[i].name, draft.tensors[i].quantization)]
             draft.tensors[i] = made
     draft.nodes = kept
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from .plan import Activation, Bias, Grid, NodePlan, Operand, Treatment, Weight
 from .recipe import Scheme
 
 if TYPE_CHECKING:
-    from .place import _Walk
+    from .place import Walk
 
 Arrays = Sequence[NDArray[np.float32] | None]
 
@@ -54,7 +54,7 @@ class Recurrent:
         middle = (*([empty] * (self.hidden - 1)), last) if self.hidden else specs.intermediates
         return replace(specs, inputs=tuple(inputs), intermediates=tuple(middle))
 
-    def plan(self, node: Node, walk: _Walk, operands: Sequence[Operand], outputs: Sequence[int | None]) -> NodePlan:
+    def plan(self, node: Node, walk: Walk, operands: Sequence[Operand], outputs: Sequence[int | None]) -> NodePlan:
         """The node's plan, with grids for its state."""
         kept = list(operands)
         grid = outputs[0]
@@ -104,11 +104,15 @@ def _svdf(constant: Sequence[bool], present: Sequence[bool], scheme: Scheme) -> 
 
 def watched(op: Op) -> Callable[[Arrays], dict[int, NDArray[np.float32]]] | None:
     """What an operator's state is at each of its steps, by input position, from its input arrays; None: nothing."""
-    return _lstm_states if op.name == "UNIDIRECTIONAL_SEQUENCE_LSTM" else None
+    if op.name != "UNIDIRECTIONAL_SEQUENCE_LSTM":
+        return None
+    options: Any = op
+    return lambda inputs: _lstm_states(inputs, options.time_major)
 
 
-def _lstm_states(inputs: Arrays) -> dict[int, NDArray[np.float32]]:
-    """The cell state after each step: (steps, batch, cells), for an input of (batch, steps, depth).
+def _lstm_states(inputs: Arrays, time_major: bool) -> dict[int, NDArray[np.float32]]:
+    """The cell state after each step: (steps, batch, cells), for x (batch, steps, depth), or time_major (steps, batch,
+    depth).
 
     The standard cell, without coupled gates, peepholes, projection and layer normalization; nothing for others.
     """
@@ -119,8 +123,8 @@ def _lstm_states(inputs: Arrays) -> dict[int, NDArray[np.float32]]:
     w_in, w_back = ([np.asarray(inputs[i + gate]) for gate in range(4)] for i in (1, 5))
     bias = [np.asarray(inputs[12 + gate]) for gate in range(4)]
     seen = [c]
-    for step in range(x.shape[1]):
-        i, f, g, o = (x[:, step] @ a.T + h @ b.T + d for a, b, d in zip(w_in, w_back, bias, strict=True))
+    for now in x if time_major else np.swapaxes(x, 0, 1):
+        i, f, g, o = (now @ a.T + h @ b.T + d for a, b, d in zip(w_in, w_back, bias, strict=True))
         c = _logistic(f) * c + _logistic(i) * np.tanh(g)
         h = _logistic(o) * np.tanh(c)
         seen.append(c)

@@ -119,7 +119,9 @@ def _as(spec: Spec, operand: Operand) -> Spec:
     if isinstance(operand, Weight) and not operand.decoded:
         value = np.broadcast_to(operand.type.dtype.type(0), shape)
         if operand.block_size:
-            return replace(spec, type=operand.type, quantization=_blocks(shape, operand.block_size), value=value)
+            scales = np.full((*shape[:-1], shape[-1] // operand.block_size), _SCALE, np.float16)
+            blocks = Quantization(details=Blockwise(scales=-1, block_size=operand.block_size))
+            return replace(spec, type=operand.type, quantization=blocks, value=value, block_scale=scales)
         channels = 1 if operand.axis is None else shape[operand.axis]
         quantization = Quantization.of(np.full(channels, _SCALE), 0, 0 if operand.axis is None else operand.axis)
         return replace(spec, type=operand.type, quantization=quantization, value=value)
@@ -127,10 +129,6 @@ def _as(spec: Spec, operand: Operand) -> Spec:
         value = np.broadcast_to(operand.type.dtype.type(0), shape)
         return replace(spec, type=operand.type, quantization=Quantization.of(_SCALE * _SCALE), value=value)
     return spec
-
-
-def _blocks(shape: Shape, size: int) -> Quantization:
-    return Quantization(details=Blockwise(scales=-1, block_size=size))
 
 
 def _activation(spec: Spec, type_: TensorType, point: int, fixed: tuple[float, int] | None = None) -> Spec:

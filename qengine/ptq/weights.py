@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels.fixed_point import round_half_away
 from ..model import TensorType
+from .lattice import step_of
 from .observers import Observer, of_values
 
 SMALLEST_REACH = 5e-7
@@ -54,14 +55,15 @@ def quantize_weights(
 ) -> Quantized:
     """Symmetric integers in [-(2**(bits-1) - 1), 2**(bits-1) - 1], zero point 0. bits: 0 for all that the type has.
 
-    scale = reach / (2**(bits-1) - 1) in float64, stored as float32; q = round(w / scale), ties away from zero.
+    scale = reach / (2**(bits-1) - 1) in float64, stored as float32; q by `integers`.
     reach: the greatest magnitude, or what the observer chooses, of the tensor (axis None), of each index of `axis`, or
     of each block of `block_size` elements along the last axis (whose scale is rounded to float16 first, as stored).
+    Values that were quantized before, with a step of their own, keep that step where it loses nothing (`lattice`).
     """
     most = (1 << (bits or type_.bits) - 1) - 1
     rows, back = _rows(weights, axis, block_size)
     reach = np.maximum(of_values(observer, rows, 2 * most + 1), SMALLEST_REACH)
-    scale = reach / most
+    scale = _own_steps(rows, reach / most, most)
     if block_size:
         scale = np.maximum(_half(scale), np.float16(6e-8).astype(np.float64))
     values = integers(rows, scale, most)
@@ -70,9 +72,23 @@ def quantize_weights(
     return Quantized(back(values), scales.reshape(shape), 0 if axis is None else axis, block_size)
 
 
+def _own_steps(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Scales, but the own step of rows that were quantized before, wherever the scale would round them again."""
+    result = scale.copy()
+    for number, row in enumerate(rows):
+        step = step_of(row, most)
+        if step is not None and np.abs(np.rint(row / scale[number]) * scale[number] - row).max() > 1e-5 * step * most:
+            result[number] = step
+    return result
+
+
 def integers(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[Any]:
-    """Rows (r, n) over one scale each, rounded and clamped to `most`."""
-    q = np.clip(round_half_away(rows.astype(np.float64) / scale[:, None]), -most, most)
+    """Rows (r, n) over one scale each, rounded and clamped to `most`.
+
+    round(w * f32(1 / f32(scale))) in float32, ties away from zero: what TensorFlow's converter computes.
+    """
+    inverse = np.float32(1) / scale.astype(np.float32)
+    q = np.clip(round_half_away(rows.astype(np.float32) * inverse[:, None]), -most, most)
     return q.astype(np.int8 if most < 128 else np.int16)
 
 
@@ -95,9 +111,9 @@ def widened_scales(bias: NDArray[Any], input_scale: float, weight_scales: NDArra
 
 
 def quantize_bias(bias: NDArray[Any], scales: NDArray[np.float32], type_: TensorType) -> NDArray[Any]:
-    """round(bias / scale), ties away from zero, within the type."""
+    """round(bias * f32(1 / scale)) in float32, ties away from zero, within the type, as TensorFlow's converter does."""
     limits = np.iinfo(type_.dtype)
-    q = round_half_away(bias.astype(np.float64) / scales.astype(np.float64))
+    q = round_half_away(bias.astype(np.float32) * (np.float32(1) / scales)).astype(np.float64)
     return np.clip(q, float(limits.min), float(limits.max)).astype(type_.dtype)
 
 

@@ -34,8 +34,10 @@ def save(model: Model, path: str | os.PathLike[str], *, limit: int = LIMIT) -> N
 def mapped(path: Path) -> memoryview:
     """The bytes of a file, mapped read-only; ModelError where it can't be read."""
     try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ValueError("a folder, a device or a pipe")
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) if size else b"")
     except (OSError, ValueError) as error:
         raise ModelError(f"expected a readable file, got {error}", str(path)) from error
@@ -57,7 +59,7 @@ def replace(path: Path, parts: Iterable[bytes | memoryview]) -> None:
 
 def _frozen(data: memoryview) -> memoryview:
     """Bytes that nobody changes: a copy where they could be."""
-    return data.cast("B") if data.readonly and data.contiguous else memoryview(data.tobytes())
+    return data.cast("B") if data.readonly and data.c_contiguous and data.nbytes else memoryview(data.tobytes())
 
 
 def _mode(path: Path) -> int:

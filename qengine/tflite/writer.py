@@ -248,7 +248,9 @@ class Writer:
 
 
 def _view(buffer: Buffer) -> memoryview:
-    return memoryview(buffer.data).cast("B")
+    """The bytes of a buffer one by one, whatever it is a view of."""
+    view = memoryview(buffer.data)
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(view.tobytes())
 
 
 def _specs(graph: Graph, node: Node, where: str) -> Specs:

@@ -43,9 +43,9 @@ def prepare(op: Op, inputs: Sequence[Spec | None], outputs: Sequence[Spec], prof
     """The Step of an operator, its outputs given their shapes."""
     specs = Specs(tuple(inputs), tuple(outputs))
     shapes = op.infer(specs, NoGraphs())
-    if not isinstance(shapes, Dynamic):
-        filled = tuple(replace(spec, shape=tuple(shape)) for spec, shape in zip(outputs, shapes, strict=True))
-        specs = replace(specs, outputs=filled)
+    found = [None] * len(outputs) if isinstance(shapes, Dynamic) else [tuple(shape) for shape in shapes]
+    filled = tuple(replace(spec, shape=shape) for spec, shape in zip(outputs, found, strict=True))
+    specs = replace(specs, outputs=filled)
     if profile is Profile.XNNPACK and not op.delegated(specs):
         profile = Profile.OPTIMIZED
     return op.prepare(specs, profile, NoGraphs())
@@ -60,3 +60,31 @@ def run(op: Op, inputs: Sequence[Spec | None], output: Spec, profile: Profile, *
         result = step.run(*values)
     assert result.dtype == output.type.dtype
     return result
+
+
+def run_many(op: Op, inputs: Sequence[Spec | None], outputs: Sequence[Spec], *arrays: Any) -> tuple[Any, ...]:
+    """What an operator with several outputs makes of arrays; constants among the inputs stand for themselves."""
+    step = prepare(op, inputs, outputs, Profile.OPTIMIZED)
+    waiting = iter(arrays)
+    values = [None if s is None else s.value if s.value is not None else next(waiting) for s in inputs]
+    with np.errstate(all="ignore"):
+        results = step.run(*values)
+    assert isinstance(results, tuple)
+    assert [result.dtype for result in results] == [spec.type.dtype for spec in outputs]
+    return results
+
+
+def plain(op: Op, *inputs: Any, type: TensorType | None = None) -> Any:
+    """What the operator makes of constants: arrays, lists (int32 or float32) and numbers, in the profile `optimized`.
+
+    type: the output's, where it isn't the first input's.
+    """
+    specs = [constant(_narrow(part)) for part in inputs]
+    return run(op, specs, given((), specs[0].type if type is None else type), Profile.OPTIMIZED)
+
+
+def _narrow(part: Any) -> np.ndarray:
+    array = np.asarray(part)
+    if isinstance(part, np.ndarray | np.generic) or array.dtype == bool:
+        return array
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)

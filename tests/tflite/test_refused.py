@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -36,7 +37,14 @@ def test_a_file_is_refused_by_name(name: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"expected a readable file, got .*No such file"):
         load(tmp_path / "none.tflite")
-    with pytest.raises(ModelError, match="expected a readable file, got"):
+    with pytest.raises(ModelError, match="expected a readable file, got a folder, a device or a pipe"):
         load(tmp_path)
     with pytest.raises(ModelError, match="expected a readable file, got"):
         load("with\0zero.tflite")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_that_nobody_writes_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelError, match="expected a readable file, got a folder, a device or a pipe"):
+        load(tmp_path / "pipe")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from drawn import Weights, scaled
 from parity_case import Case
 
 from qengine.build import Builder, Operand
@@ -16,49 +17,20 @@ from qengine.options import ActivationFunctionType
 F = ActivationFunctionType
 
 
-class Weights:
-    """Draws constants of the types that a kind of operator takes: "float", "dynamic", "uint8" or "integer"."""
-
-    def __init__(self, b: Builder, rng: np.random.Generator, kind: str) -> None:
-        self.b, self.rng, self.kind = b, rng, kind
-
-    def matrix(self, *shape: int) -> Operand:
-        if self.kind == "float":
-            return self.real(*shape)
-        values = self.rng.integers(-127, 128, shape).astype(np.int8)
-        stored = values.view(np.uint8) if self.kind == "uint8" else values
-        return self.b.constant(stored, scale=float(self.rng.uniform(0.003, 0.01)))
-
-    def real(self, *shape: int) -> Operand:
-        return self.b.constant(self.rng.normal(0, 0.5, shape).astype(np.float32))
-
-    def bias(self, *shape: int) -> Operand:
-        if self.kind != "integer":
-            return self.real(*shape)
-        return self.b.constant(self.rng.integers(-3000, 3000, shape).astype(np.int32))
-
-    def wide(self, scale: float, *shape: int) -> Operand:
-        return self.b.constant(self.rng.integers(-32767, 32768, shape).astype(np.int16), scale=scale)
-
-
 def svdf(kind: str, rank: int, fused: F, *, bias: bool = True, asymmetric: bool = False) -> Case:
     def build(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
         w, integer = Weights(b, rng, kind), kind == "integer"
         units, memory, width, batch = 5, 4, 6, 3
-        x = b.input("x", (batch, width), *(("int8",) if integer else ()), **_scale(integer, 0.05, -9))
+        x = b.input("x", (batch, width), *(("int8",) if integer else ()), **scaled(integer, 0.05, -9))
         times = w.wide(1e-4, units * rank, memory) if integer else w.matrix(units * rank, memory)
         state = b.variable(
-            "state", (batch, units * rank * memory), "int16" if integer else "float32", **_scale(integer, 1e-3)
+            "state", (batch, units * rank * memory), "int16" if integer else "float32", **scaled(integer, 1e-3)
         )
         inputs = [x, w.matrix(units * rank, width), times, w.bias(units) if bias else None, state]
-        return [b.add(Svdf(rank, fused, asymmetric), inputs, **_scale(integer, 0.2, 4))]
+        return [b.add(Svdf(rank, fused, asymmetric), inputs, **scaled(integer, 0.2, 4))]
 
     label = f"svdf_{kind}_rank{rank}_{fused.name}{'' if bias else '_no_bias'}{'_asymmetric' if asymmetric else ''}"
     return Case(label.lower(), build, within=1e-4, calls=5)
-
-
-def _scale(integer: bool, scale: float, zero_point: int = 0) -> dict[str, Any]:
-    return {"scale": scale, "zero_point": zero_point} if integer else {}
 
 
 def lstm(kind: str, parts: str = "", fused: F = F.TANH, exponent: int = -11, **options: Any) -> Case:
@@ -71,7 +43,7 @@ def lstm(kind: str, parts: str = "", fused: F = F.TANH, exponent: int = -11, **o
         batch, steps, width, cells = 2, 5, 7, 19
         out = 6 if has["projection"] else cells
         shape = (steps, batch, width) if options.get("time_major") else (batch, steps, width)
-        x = b.input("x", shape, "int8" if integer else "float32", **_scale(integer, 0.03, -9))
+        x = b.input("x", shape, "int8" if integer else "float32", **scaled(integer, 0.03, -9))
         gates = range(1 if has["coupled"] else 0, 4)
         inputs: list[Any] = [x, *[None] * 19]
         for gate in gates:
@@ -82,9 +54,9 @@ def lstm(kind: str, parts: str = "", fused: F = F.TANH, exponent: int = -11, **o
                 inputs[9 + min(gate, 2)] = w.wide(3e-5, cells) if integer else w.matrix(cells)
         if has["projection"]:
             inputs[16], inputs[17] = w.matrix(out, cells), w.bias(out)
-        inputs[18] = b.variable("h", (batch, out), "int8" if integer else "float32", **_scale(integer, 0.01, 5))
+        inputs[18] = b.variable("h", (batch, out), "int8" if integer else "float32", **scaled(integer, 0.01, 5))
         inputs[19] = b.variable(
-            "c", (batch, cells), "int16" if integer else "float32", **_scale(integer, 2.0**exponent)
+            "c", (batch, cells), "int16" if integer else "float32", **scaled(integer, 2.0**exponent)
         )
         if has["norm"]:
             inputs += [
@@ -95,7 +67,7 @@ def lstm(kind: str, parts: str = "", fused: F = F.TANH, exponent: int = -11, **o
             within = [b.tensor(f"gate{gate}", (), "int16", scale=4e-4 + 1e-4 * gate) for gate in range(4)]
             within.append(b.tensor("hidden", (), "int8", scale=0.008, zero_point=3))
         op = UnidirectionalSequenceLstm(fused, **options)
-        return [b.add(op, inputs, intermediates=within, **_scale(integer, 0.01, 5))]
+        return [b.add(op, inputs, intermediates=within, **scaled(integer, 0.01, 5))]
 
     label = "_".join(
         ["lstm", kind, *parts.split(), fused.name, f"2e{exponent}", *(f"{k}_{v}" for k, v in options.items())]

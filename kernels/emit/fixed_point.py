@@ -1,0 +1,87 @@
+"""The runtime's fixed-point arithmetic on vectors of int32, each function a run of instructions.
+
+The twin of kernels/fixed_point.py and, in 16 bits, of kernels/gemmlowp.py, whose docstrings say what is computed.
+Sums wrap as int32 does.
+"""
+
+from __future__ import annotations
+
+from ..gemmlowp import EXP_OF_MINUS_POWER, constant
+from .language import I32, I64, Value
+
+
+def saturate_int16(x: Value) -> Value:
+    return x.max(-32768).min(32767)
+
+
+def doubled_high_product(x: Value, multiplier: Value) -> Value:
+    """round(x * multiplier / 2**31), ties up; the multiplier isn't -2**31."""
+    wide = x.signed(I64) * multiplier.signed(I64) + (1 << 30)
+    return (wide >> 31).truncate(I32)
+
+
+def divide_by_pot(x: Value, exponent: Value | int) -> Value:
+    """x / 2**exponent, ties away from zero; exponent in [0, 31]."""
+    one = x.function.constant(1, x.type)
+    mask = (one << exponent) - 1
+    threshold = (mask >> 1) + (x < 0).unsigned(I32)
+    return (x >> exponent) + ((x & mask) > threshold).unsigned(I32)
+
+
+def multiply(x: Value, multiplier: Value, left: Value, right: Value) -> Value:
+    """The runtime's MultiplyByQuantizedMultiplier: doubled high product of x << left, then divided by 2**right."""
+    return divide_by_pot(doubled_high_product(x << left, multiplier), right)
+
+
+def _product(a: Value, b: Value | int) -> Value:
+    """Of Q0.15 numbers, not both -2**15."""
+    return (a * b + (1 << 14)) >> 15
+
+
+def _exp_on_negative(a: Value, integer_bits: int) -> Value:
+    fraction_bits = 15 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
+    remainder = (a & (quarter - 1)) - quarter
+    x = (remainder << integer_bits) + (1 << 12)
+    squared = _product(x, x)
+    cubed, fourth = _product(squared, x), _product(squared, squared)
+    third = _product(divide_by_pot(fourth, 2) + cubed, constant(715827883, 16))
+    series = divide_by_pot(third + squared, 1)
+    exp_minus_eighth = constant(1895147668, 16)
+    result = saturate_int16(_product(x + series, exp_minus_eighth) + exp_minus_eighth)
+    multiple = remainder - a
+    for exponent, factor in EXP_OF_MINUS_POWER.items():
+        if exponent < integer_bits:
+            without_bit = (multiple & (1 << (fraction_bits + exponent))).equals(0)
+            result = without_bit.select(result, _product(result, constant(factor, 16)))
+    if integer_bits > 5:
+        result = (a < -(32 << fraction_bits)).select(0, result)
+    return a.equals(0).select(32767, result)
+
+
+def _twice_over_one_plus(a: Value) -> Value:
+    half_denominator = divide_by_pot(a + 32767, 1)
+    x = _product(half_denominator, constant(-1010580540, 16)) + constant(1515870810, 16)
+    for _ in range(3):
+        error = (_product(half_denominator, x) * -1) + (1 << 13)
+        x = x + saturate_int16(_product(x, error) << 2)
+    return x
+
+
+def _minus_magnitude(a: Value) -> Value:
+    return a.min(a * -1)
+
+
+def logistic_int16(a: Value, integer_bits: int) -> Value:
+    """1 / (1 + exp(-a)) for a in Q<integer_bits>: Q0.15."""
+    of_positive = saturate_int16(_twice_over_one_plus(_exp_on_negative(_minus_magnitude(a), integer_bits)) << 1)
+    of_nonzero = (a > 0).select(of_positive, (of_positive * -1) + 32767)
+    return a.equals(0).select(1 << 14, of_nonzero)
+
+
+def tanh_int16(a: Value, integer_bits: int) -> Value:
+    """tanh(a) for a in Q<integer_bits>: Q0.15."""
+    quotient = _twice_over_one_plus(_exp_on_negative(_minus_magnitude(a), integer_bits + 1))
+    of_positive = saturate_int16((quotient - (1 << 13)) << 2)
+    of_nonzero = (a > 0).select(of_positive, of_positive * -1)
+    return a.equals(0).select(0, of_nonzero)

@@ -1,0 +1,193 @@
+"""Functions of one or two float32 tensors, element by element, with broadcasting and a clamp."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from ..elementwise import broadcast_runs
+from ..language import F32, Function, Value
+from ..pieces import store
+from ..plan import Compiled, Family, Plan, float_bits, result, source
+from ..target import Target
+from .functions import (
+    clamp,
+    erf,
+    exponential,
+    exponential_less_one,
+    logistic,
+    magnitude,
+    square_root,
+    tanh,
+    without_subnormals,
+)
+from .pieces import ANY, Clamp, Clamping, multiply_add, real
+
+Unary = Callable[[Value, Value], Value]
+Binary = Callable[[Value, Value], Value]
+
+
+def _gelu(x: Value, _: Value) -> Value:
+    return x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0)
+
+
+def _root_by_newton(x: Value, _: Value) -> Value:
+    """XNNPACK's 1 / sqrt(x): of 0 NaN, and beyond 2**126 its last step doesn't converge: 1.5 times that."""
+    x = without_subnormals(x)
+    root = x.function.constant(1.0, x.type).divide(square_root(x))
+    unconverged = (x > 2.0**126).select((x < math.inf).select(root * 1.5, root), root)
+    return x.equals(0.0).select(math.nan, unconverged)
+
+
+def _gelu_tanh(x: Value, _: Value) -> Value:
+    cube = x * x * x
+    inner = multiply_add(x, cube, x.function.constant(0.044715, x.type)) * math.sqrt(2 / math.pi)
+    return x * 0.5 * (tanh(inner) + 1.0)
+
+
+UNARY: dict[str, Unary] = {
+    "same": lambda x, p: x,
+    "neg": lambda x, p: x * -1.0,
+    "abs": lambda x, p: magnitude(x),
+    "square": lambda x, p: x * x,
+    "sqrt": lambda x, p: square_root(x),
+    "rsqrt": lambda x, p: x.function.constant(1.0, x.type).divide(square_root(x)),
+    "newton": _root_by_newton,
+    "exp": lambda x, p: exponential(x),
+    "expofnumber": lambda x, p: x.equals(x).select(exponential(x), 0.0),
+    "logistic": lambda x, p: logistic(x),
+    "tanh": lambda x, p: tanh(x),
+    "elu": lambda x, p: (x < 0.0).select(exponential_less_one(x), x),
+    "gelu": _gelu,
+    "gelutanh": _gelu_tanh,
+    "hardswish": lambda x, p: x * (1 / 6) * clamp(x + 3.0, 0.0, 6.0),
+    "leaky": lambda x, p: (x > 0.0).select(x, x * p),
+}
+"""By name: the function of x and of a number p that comes with the row.
+
+newton: XNNPACK's way to 1 / sqrt(x). expofnumber: exp with NaN giving 0."""
+
+BINARY: dict[str, Binary] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a.divide(b),
+    "max": lambda a, b: a.max(b),
+    "min": lambda a, b: a.min(b),
+    "sqdiff": lambda a, b: (a - b) * (a - b),
+    "prelu": lambda a, b: (a >= 0.0).select(a, a * b),
+}
+"""By name: max is a > b ? a : b, min a < b ? a : b."""
+
+
+def each_vector(
+    f: Function, size: Value, pointers: dict[str, Value], body: Callable[[dict[str, Value]], Value]
+) -> None:
+    """Run `body` on every L floats of `size`, storing what it gives at `out`; the last vector is cut short.
+
+    `pointers` move along, `out` among them; inputs are read up to L - 1 floats beyond their end.
+    """
+    lanes = f.target.lanes
+    full, rest = size.shift_right_unsigned(int(math.log2(lanes))), size & (lanes - 1)
+    with f.loop(full, True, **pointers) as each:
+        now = {name: getattr(each, name) for name in pointers}
+        store(now["out"], body(now))
+        for name, pointer in now.items():
+            setattr(each, name, pointer + 4 * lanes)
+    left = {name: getattr(each, name) for name in pointers}
+    with f.when(rest > 0):
+        store(left["out"], body(left), rest)
+
+
+def _write_unary(f: Function, name: str, ending: str) -> None:
+    row, vector = f.arguments(UNARY_FAMILY.slots), F32.x(f.target.lanes)
+    clamping, parameter = Clamping(ending, row.low, row.high), real(row.parameter).splat(vector.lanes)
+    function = UNARY[name]
+    each_vector(
+        f,
+        row.size,
+        {"a": row.a, "out": row.out},
+        lambda at: clamping.apply(function(at["a"].load(vector), parameter)),
+    )
+
+
+UNARY_FAMILY = Family("floatunary", "*a *out size parameter low high", _write_unary)
+
+
+def _write_binary(f: Function, name: str, order: str, flush: str, kind: str, ending: str) -> None:
+    """`order` ab or ba: which operand is first; `flush` yes: subnormal operands are 0; `kind` scalar: one b a row."""
+    row, vector = f.arguments(BINARY_FAMILY.slots), F32.x(f.target.lanes)
+    clamping, function = Clamping(ending, row.low, row.high), BINARY[name]
+
+    def taken(x: Value) -> Value:
+        return without_subnormals(x) if flush == "yes" else x
+
+    def combined(a: Value, b: Value) -> Value:
+        a, b = taken(a), taken(b)
+        return clamping.apply(function(a, b) if order == "ab" else function(b, a))
+
+    with f.loop(row.rows, a=row.a, b=row.b, out=row.out) as line:
+        if kind == "scalar":
+            second = line.b.load(F32).splat(vector.lanes)
+            moving = {"a": line.a, "out": line.out}
+            each_vector(f, row.size, moving, lambda at: combined(at["a"].load(vector), second))
+        else:
+            moving = {"a": line.a, "b": line.b, "out": line.out}
+            each_vector(f, row.size, moving, lambda at: combined(at["a"].load(vector), at["b"].load(vector)))
+        line.a, line.b, line.out = line.a + row.a_pitch, line.b + row.b_pitch, line.out + row.out_pitch
+
+
+BINARY_FAMILY = Family("floatbinary", "*a *b *out size #rows a_pitch b_pitch out_pitch low high", _write_binary)
+
+
+def plan_unary(target: Target, name: str, size: int, clamp: Clamp = ANY, parameter: float = 0.0) -> Compiled:
+    """One of UNARY over `size` floats, clamped."""
+    plan = Plan(target)
+    if size:
+        plan.row(
+            UNARY_FAMILY,
+            name,
+            clamp.word,
+            a=source(),
+            out=result(),
+            size=size,
+            parameter=float_bits(parameter),
+            work=(size // target.lanes + 1) * (2 if name in ("same", "neg", "abs") else 20),
+            **clamp.arguments,
+        )
+    return plan.done("vectors")
+
+
+def plan_binary(
+    target: Target,
+    name: str,
+    a_shape: Sequence[int],
+    b_shape: Sequence[int],
+    clamp: Clamp,
+    *,
+    swapped: bool = False,
+    flush: bool = False,
+) -> Compiled:
+    """One of BINARY with any broadcast. swapped: of b and a. flush: subnormal operands count as 0."""
+    plan = Plan(target)
+    for run in broadcast_runs(a_shape, b_shape):
+        a, b = (source(1), source(0)) if run.swapped else (source(0), source(1))
+        plan.row(
+            BINARY_FAMILY,
+            name,
+            "ba" if run.swapped != swapped else "ab",
+            "yes" if flush else "no",
+            "scalar" if run.scalar else "vector",
+            clamp.word,
+            a=a + 4 * run.a,
+            b=b + 4 * run.b,
+            out=result() + 4 * run.out,
+            size=run.size,
+            rows=run.rows,
+            a_pitch=4 * run.a_pitch,
+            b_pitch=4 * run.b_pitch,
+            out_pitch=4 * run.size,
+            work=run.rows * (run.size // target.lanes + 2) * 4,
+            **clamp.arguments,
+        )
+    return plan.done("vectors")

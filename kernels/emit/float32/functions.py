@@ -1,0 +1,104 @@
+"""Functions of float32 vectors as pieces: the exponential and its kin, to a few units in the last place. NaN stays.
+
+exp(x) = 2**n * exp(r), n the nearest integer to x / ln 2, |r| <= ln 2 / 2; exp(r) - 1 by a polynomial.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..language import F32, I32, Function, Value
+from .pieces import multiply_add
+
+_MAGIC = 1.5 * 2.0**23
+"""Added to a float32 of less than 2**22, leaves its nearest integer in the last bits."""
+_MAGIC_BITS = 0x4B400000
+_LN2_HIGH = 0.693359375  # 9 bits: n * _LN2_HIGH is exact
+_LN2_LOW = math.log(2.0) - _LN2_HIGH
+_FAR = 104.0
+"""exp of this is infinite, of less the negative of it 0."""
+
+
+def polynomial(x: Value, coefficients: list[float]) -> Value:
+    """By Horner's rule, the highest power first."""
+    f = x.function
+    result = f.constant(coefficients[0], x.type)
+    for coefficient in coefficients[1:]:
+        result = multiply_add(f.constant(coefficient, x.type), result, x)
+    return result
+
+
+def clamp(x: Value, low: float, high: float) -> Value:
+    f = x.function
+    return f.constant(high, x.type).min(f.constant(low, x.type).max(x))
+
+
+def _reduced(x: Value) -> tuple[Value, Value]:
+    """exp(r) - 1 and n, for |x| <= 2 * _FAR."""
+    f = x.function
+    shifted = multiply_add(f.constant(_MAGIC, x.type), x, f.constant(1.0 / math.log(2.0), x.type))
+    n = shifted - _MAGIC
+    r = multiply_add(multiply_add(x, n, f.constant(-_LN2_HIGH, x.type)), n, f.constant(-_LN2_LOW, x.type))
+    tail = polynomial(r, [1 / math.factorial(k) for k in (7, 6, 5, 4, 3, 2)])
+    return multiply_add(r, r * r, tail), shifted.bits(I32.x(x.type.lanes)) - _MAGIC_BITS
+
+
+def _power_of_two(n: Value) -> Value:
+    """2**n for n in [-126, 127]."""
+    return ((n + 127) << 23).bits(F32.x(n.type.lanes))
+
+
+def exponential(x: Value) -> Value:
+    """exp(x). 2**n in two steps, so that it may leave the range of float32 on either side."""
+    small, n = _reduced(clamp(x, -_FAR, _FAR))
+    half = n >> 1
+    return (small + 1.0) * _power_of_two(half) * _power_of_two(n - half)
+
+
+def exponential_less_one(x: Value) -> Value:
+    """exp(x) - 1 without cancellation near 0, for x below 88."""
+    small, n = _reduced(clamp(x, -_FAR / 2, 88.0))
+    power = _power_of_two(n)
+    return multiply_add(power - 1.0, small, power)
+
+
+def logistic(x: Value) -> Value:
+    f = x.function
+    return f.constant(1.0, x.type).divide(exponential(f.constant(0.0, x.type) - x) + 1.0)
+
+
+def tanh(x: Value) -> Value:
+    """(exp(2x) - 1) / (exp(2x) + 1)"""
+    small = exponential_less_one(clamp(x + x, -40.0, 40.0))
+    return small.divide(small + 2.0)
+
+
+def erf(x: Value) -> Value:
+    """The error function to 1.5e-7 (absolute): Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26."""
+    f = x.function
+    size = magnitude(x)
+    t = f.constant(1.0, x.type).divide(multiply_add(f.constant(1.0, x.type), size, f.constant(0.3275911, x.type)))
+    terms = t * polynomial(t, [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592])
+    result = f.constant(1.0, x.type) - terms * exponential((f.constant(0.0, x.type) - size) * size)
+    return (x < 0.0).select(f.constant(0.0, x.type) - result, result)
+
+
+def magnitude(x: Value) -> Value:
+    integers = I32.x(x.type.lanes)
+    return (x.bits(integers) & 0x7FFFFFFF).bits(x.type)
+
+
+def square_root(x: Value) -> Value:
+    return x.function.call(f"llvm.sqrt.{x.type.overload}", x.type, x)
+
+
+def without_subnormals(x: Value) -> Value:
+    """x, with numbers below 2**-126 replaced by a zero of their sign."""
+    bits = x.bits(I32.x(x.type.lanes))
+    return ((bits & 0x7FFFFFFF) < 0x00800000).select((bits & -0x80000000).bits(x.type), x)
+
+
+def lanes_below(f: Function, count: Value, lanes: int) -> Value:
+    """The mask of the first `count` lanes."""
+    numbers = Value(f, I32.x(lanes), f"<{', '.join(f'i32 {i}' for i in range(lanes))}>")
+    return numbers < count.truncate(I32).splat(lanes)

@@ -1,0 +1,53 @@
+"""Numbers that were quantized before: the step that they are whole multiples of.
+
+A file made float by `dequantize_model` holds such weights. Quantizing them by their greatest magnitude would round them
+a second time; by their own step they come back as they were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CLOSE = 1e-5
+"""How far from a whole multiple a value may be, in steps: float32's rounding of 127 steps is below 1e-5."""
+
+
+DISTINCT = 4
+"""How many different magnitudes are evidence: fewer may be whole multiples of something by chance."""
+
+
+def step_of(row: NDArray[Any], most: int) -> float | None:
+    """The largest step of which all values (n,) are whole multiples, at most `most` of them; None where there is none.
+
+    None as well where the greatest magnitude is `most` steps already (there the ordinary scale is that step), and where
+    there are fewer than `DISTINCT` magnitudes other than 0.
+    """
+    magnitudes = np.unique(np.abs(row.astype(np.float64)))
+    magnitudes = magnitudes[magnitudes > 0]
+    if len(magnitudes) < DISTINCT:
+        return None
+    top = float(magnitudes[-1])
+    gaps = np.diff(magnitudes, prepend=0.0)
+    tiny = top / most * 1e-3
+    gaps = gaps[gaps > 1e-6 * top]
+    if len(gaps) == 0 or gaps.min() < top / most * (1 - 1e-3):
+        return None
+    step = float(gaps[0])
+    for gap in gaps[1:]:
+        step = _common(float(gap), step, tiny)
+    counts = np.rint(magnitudes / step)
+    if step <= 0 or counts[-1] >= most:
+        return None
+    step = float(counts @ magnitudes / (counts @ counts))
+    return step if np.abs(magnitudes / step - counts).max() < CLOSE * most else None
+
+
+def _common(a: float, b: float, tiny: float) -> float:
+    """The largest number that both are whole multiples of, to within `tiny` (Euclid)."""
+    while b > tiny:
+        a, b = b, a - b * round(a / b)
+        b = abs(b)
+    return a

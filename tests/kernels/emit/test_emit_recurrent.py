@@ -1,0 +1,101 @@
+"""Emitted recurrent layers equal the reference: outputs and states, over sequences."""
+
+from __future__ import annotations
+
+import numpy as np
+from guarded import Memory, flip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qengine.kernels.emit.plan import SLACK, source
+from qengine.kernels.emit.program import Program
+from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
+from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum, lstm_integer
+from qengine.kernels.reference.svdf import Points, svdf_integer
+from qengine.kernels.requantizers import DoubleRounding
+
+
+def run_with_states(compiled, x, states, shape):
+    """The output, and what became of the states, which lie as NumPy has them; x and the output are stored flipped."""
+    memories = [Memory(array.nbytes, SLACK, at_start=False) for array in (x, *states)]
+    for memory, array, kind in zip(memories, (x, *states), (x.dtype, *["i2"] * len(states)), strict=True):
+        memory.bytes[:] = np.ascontiguousarray(array).reshape(-1).view(np.uint8) ^ flip(kind)
+    output = Memory(int(np.prod(shape)), at_start=False)
+    scratch = Memory(compiled.scratch, at_start=False)
+    stages = compiled.bind([memory.address for memory in memories], [output.address], scratch.address)
+    Program([row for stage in stages for row in stage], compiled.target).run()
+    assert all(memory.is_clean for memory in (*memories, output, scratch))
+    after = [m.bytes.view(s.dtype).reshape(s.shape) for m, s in zip(memories[1:], states, strict=True)]
+    return (output.bytes ^ 0x80).view(np.int8).reshape(shape), after
+
+
+def rule(rng, low, high):
+    return DoubleRounding.from_real(np.asarray(rng.uniform(low, high)))
+
+
+sizes = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 40), st.integers(1, 40))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sizes=sizes,
+    seed=st.integers(0, 2**32 - 1),
+    exponent=st.integers(-15, -9),
+    clip=st.sampled_from([0, 3000]),
+    time_major=st.booleans(),
+)
+def test_lstm_gives_the_reference_s_outputs_and_states(variant, sizes, seed, exponent, clip, time_major):
+    steps, batch, width, cells = sizes
+    rng = np.random.default_rng(seed)
+
+    def sums(columns):
+        weights = rng.integers(-127, 128, (cells, columns)).astype(np.int8)
+        bias = rng.integers(-5000, 5000, cells).astype(np.int32)
+        return Sum.of(weights, int(rng.integers(-128, 128)), bias, rule(rng, 0.001, 0.9))
+
+    gates = [Gate(sums(width), sums(cells)) for _ in range(4)]
+    zero_point = int(rng.integers(-20, 20))
+    cell = Cell(*gates, exponent, rule(rng, 1e-6, 1e-4), zero_point, zero_point, cell_clip=clip)
+    x = rng.integers(-128, 128, (steps, batch, width)).astype(np.int8)
+    h = rng.integers(-128, 128, (batch, cells)).astype(np.int8)
+    c = rng.integers(-32768, 32768, (batch, cells)).astype(np.int16)
+    compiled = plan_lstm(
+        variant, steps, batch, cell, time_major=time_major, output_state=source(1), cell_state=source(2)
+    )
+    given = x if time_major else np.ascontiguousarray(x.swapaxes(0, 1))
+    got, (got_h, got_c) = run_with_states(compiled, given, [h, c], (*given.shape[:2], cells))
+    want = lstm_integer(x, cell, h, c)
+    np.testing.assert_array_equal(got if time_major else got.swapaxes(0, 1), want)
+    np.testing.assert_array_equal(got_h, h)
+    np.testing.assert_array_equal(got_c, c)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=sizes, rank=st.integers(1, 3), memory=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
+def test_svdf_gives_the_reference_s_outputs_and_state(variant, sizes, rank, memory, seed):
+    _, batch, width, units = sizes
+    rng = np.random.default_rng(seed)
+    features = rng.integers(-128, 128, (units * rank, width)).astype(np.int8)
+    times = rng.integers(-32768, 32768, (units * rank, memory)).astype(np.int16)
+    bias = rng.integers(-5000, 5000, units).astype(np.int32) if rng.integers(2) else None
+    points = Points(int(rng.integers(-128, 128)), 0, int(rng.integers(-128, 128)))
+    to_state, to_output = rule(rng, 0.001, 2), rule(rng, 1e-8, 1e-5)
+    x = rng.integers(-128, 128, (batch, width)).astype(np.int8)
+    state = rng.integers(-32768, 32768, (batch, units * rank, memory)).astype(np.int16)
+    compiled = plan_svdf(
+        variant,
+        batch,
+        features,
+        times,
+        bias,
+        rank,
+        (points.input, points.output),
+        to_state,
+        to_output,
+        state=source(1),
+    )
+    got, (after,) = run_with_states(compiled, x, [state], (batch, units))
+    added = 0 if bias is None else bias.astype(np.int64)
+    want = svdf_integer(x, features, times, added, state, rank, points, to_state, to_output)
+    np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(after, state)
