@@ -31,26 +31,8 @@ from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_INTEGER = (
-    ADD,
-    ANY,
-    COLLECT,
-    COPY,
-    DENSE,
-    FILL,
-    FLAT,
-    FLIP,
-    GEMM,
-    LARGEST,
-    LOOKUP,
-    MOVE,
-    MUL,
-    PAD,
-    REPEAT,
-    ROWS,
-    SOFTMAX,
-    SUM,
-)
+_INTEGER = (ADD, ANY, DENSE, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, ROWS, SOFTMAX, SUM)
+_MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,
@@ -66,7 +48,9 @@ _FLOAT = (
     QUANTIZE,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, LEAD, SERVE, WALK)}
+_RUNNING = (LEAD, SERVE, WALK)
+_ALL = (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_RUNNING)
+FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
 def text(name: str, variant: Target) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step
+from ..op import Graphs, LikeOutput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known
 from ._moving import moving
 from ._operands import NUMBERS, arity, of_type, oldest, same_scale, same_type
@@ -46,10 +46,7 @@ class Pack(Op):
         for i in range(self.values_count):
             same_scale(specs.input(i), specs.output(), f"inputs[{i}]")
 
-        def run(*parts: Array) -> Array:
-            return np.stack(parts, self.axis)
-
-        return moving(Step(run), specs, range(self.values_count))
+        return moving(Step(lambda *parts: np.stack(parts, self.axis)), specs, range(self.values_count))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2, T.INT16: 3, T.UINT32: 4})

@@ -55,12 +55,14 @@ class Slice(Op):
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
 
-        def run(x: Array, begin: Array, size: Array) -> Array:
-            where: tuple[Any, ...] = (*parts(x.shape, begin, size), ...)
-            taken: Array = x[where]
-            return taken
+        def place(shape: Shape, begin: Array, size: Array) -> Any:
+            return (*parts(shape, begin, size), ...)
 
-        return moving(Step(run), specs)
+        x, begin, size = specs.input(0), specs.input(1).value, specs.input(2).value
+        if begin is not None and size is not None:
+            where = place(known(x), begin, size)
+            return moving(Step(lambda x, *_: x[where]), specs)
+        return moving(Step(lambda x, begin, size: x[place(x.shape, begin, size)]), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -60,10 +60,7 @@ class Split(Op):
         else:
             of_type(specs.input(1), NUMBERS, "inputs[1]")
 
-        def run(axis: Array, x: Array) -> tuple[Array, ...]:
-            return _splitting.pieces(x, *self._cut(x.shape, axis))
-
-        return moving(Step(run), specs, (1,))
+        return moving(Step(lambda axis, x: _splitting.pieces(x, *self._cut(x.shape, axis))), specs, (1,))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(1), {T.INT16: 4, T.INT32: 3, T.INT8: 2})

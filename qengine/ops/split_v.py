@@ -43,10 +43,7 @@ class SplitV(Op):
         return _splitting.shapes(known(x), at, found)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        def run(x: Array, lengths: Array, axis: Array) -> tuple[Array, ...]:
-            return _splitting.pieces(x, *cut(x.shape, lengths, axis))
-
-        return moving(Step(run), specs)
+        return moving(Step(lambda x, lengths, axis: _splitting.pieces(x, *cut(x.shape, lengths, axis))), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2})

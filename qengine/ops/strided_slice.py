@@ -132,13 +132,16 @@ class StridedSlice(Op):
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
 
-        def run(x: Array, begin: Array, end: Array, strides: Array) -> Array:
-            axes = self._axes(x.shape, begin, end, strides)
+        def take(x: Array, axes: Sequence[Axis]) -> Array:
             where: tuple[Any, ...] = (*(axis.taken for axis in axes), ...)
             taken: Array = x.reshape([axis.length for axis in axes])[where]
             return taken.reshape(_output(axes))
 
-        return moving(Step(run), specs)
+        begin, end, strides = (specs.input(i).value for i in (1, 2, 3))
+        if begin is not None and end is not None and strides is not None:
+            axes = self._axes(known(specs.input(0)), begin, end, strides)
+            return moving(Step(lambda x, *_: take(x, axes)), specs)
+        return moving(Step(lambda x, begin, end, strides: take(x, self._axes(x.shape, begin, end, strides))), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -46,10 +46,11 @@ class Transpose(Op):
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
 
-        def run(x: Array, order: Array) -> Array:
-            return x.transpose(axes(order, x.ndim))
-
-        return moving(Step(run), specs)
+        order = specs.input(1).value
+        if order is not None:
+            fixed = axes(order, len(known(specs.input(0))))
+            return moving(Step(lambda x, _: x.transpose(fixed)), specs)
+        return moving(Step(lambda x, order: x.transpose(axes(order, x.ndim))), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

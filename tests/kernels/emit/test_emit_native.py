@@ -86,13 +86,13 @@ def plans_of_every_kind(variant):
         yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
         for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):
             yield plan_lookup(variant, [(9, np.zeros(index, value))])
-    yield from float_plans(variant)
-    yield from recurrent_plans(variant)
     for size in (*(1 << n for n in range(7)), 200):
         one = np.zeros(1, np.uint8)
         yield plan_moves(variant, [np.arange(2 * size).reshape(2, size)[::-1].reshape(-1)], {0: 0}, one)
         table = rng.permutation(100)[:, None] * size + np.arange(size)
         yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
+    yield from float_plans(variant)
+    yield from recurrent_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
