@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .crew import LEAD, SERVE
+from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
@@ -47,7 +47,7 @@ _FLOAT = (
     FLOAT_WINDOWS,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, LEAD, SERVE, WALK)}
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, HELP, LEAD, WALK)}
 
 
 def text(name: str, variant: Target) -> str:

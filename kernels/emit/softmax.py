@@ -74,4 +74,5 @@ def plan_softmax(
         out_scale=float_bits(out_scale),
         work=rows * size * 8,
     )
+    plan.divisible(SOFTMAX, "rows", a=size, out=size)
     return plan.done("table of exponentials")

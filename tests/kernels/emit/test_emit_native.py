@@ -13,6 +13,7 @@ from fresh import fresh_process
 
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
 from qengine.kernels.emit.convolution import plan_convolution
+from qengine.kernels.emit.crew import HELP, LEAD
 from qengine.kernels.emit.dense import plan_dense
 from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
@@ -88,7 +89,9 @@ def plans_of_every_kind(variant):
 
 
 def kernels_of_every_kind(variant):
-    return sorted({WALK.name}.union(*(compiled.kernels for compiled in plans_of_every_kind(variant))))
+    return sorted(
+        {WALK.name, LEAD.name, HELP.name}.union(*(compiled.kernels for compiled in plans_of_every_kind(variant)))
+    )
 
 
 def test_every_family_is_among_the_kernels_tried():
