@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .crew import LEAD, SERVE
+from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
@@ -48,7 +48,7 @@ _FLOAT = (
     QUANTIZE,
     UNARY_FAMILY,
 )
-_RUNNING = (LEAD, SERVE, WALK)
+_RUNNING = (HELP, LEAD, WALK)
 _ALL = (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_RUNNING)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 

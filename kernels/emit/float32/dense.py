@@ -60,6 +60,7 @@ def one_row(plan: Plan, layer: Layer) -> None:
     )
     for (vectors, lanes, columns), group in alike:
         run = list(group)
+        size = vectors * lanes
         plan.row(
             DENSE,
             vectors,
@@ -77,3 +78,4 @@ def one_row(plan: Plan, layer: Layer) -> None:
             work=len(run) * vectors * (k + 8),
             **layer.clamp.arguments,
         )
+        plan.divisible(DENSE, "panels", w=4 * k * size, bias=4 * size, out=4 * size)

@@ -163,6 +163,8 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
                     **more,
                     **layer.clamp.arguments,
                 )
+                family = WINDOW if inside else TAPS
+                plan.divisible(family, "lines", a=rows * stride_y * pitch, out=rows * out_pitch)
     return plan.done(
         "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
     )

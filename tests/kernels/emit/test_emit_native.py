@@ -13,7 +13,7 @@ from fresh import fresh_process
 
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
 from qengine.kernels.emit.convolution import plan_convolution
-from qengine.kernels.emit.crew import LEAD, SERVE
+from qengine.kernels.emit.crew import HELP, LEAD
 from qengine.kernels.emit.dense import plan_dense
 from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
@@ -110,7 +110,7 @@ def recurrent_plans(variant):
 
 
 def kernels_of_every_kind(variant):
-    drivers = {LEAD.name, SERVE.name, WALK.name}
+    drivers = {LEAD.name, HELP.name, WALK.name}
     return sorted(drivers.union(*(compiled.kernels for compiled in plans_of_every_kind(variant))))
 
 
