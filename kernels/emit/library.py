@@ -6,6 +6,8 @@ from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
+from .dynamic.gemm import GEMM as DYNAMIC_GEMM
+from .dynamic.quantize import QUANTIZE
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
 from .float32.dense import DENSE as FLOAT_DENSE
@@ -41,7 +43,8 @@ _FLOAT = (
     FLOAT_WINDOWS,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, WALK)}
+_DYNAMIC = (DYNAMIC_GEMM, QUANTIZE)
+FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, *_DYNAMIC, WALK)}
 
 
 def text(name: str, variant: Target) -> str:
