@@ -6,6 +6,7 @@ from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
+from .dynamic.depthwise import SCALE
 from .dynamic.gemm import GEMM as DYNAMIC_GEMM
 from .dynamic.quantize import QUANTIZE
 from .elementwise import ADD, FLIP, MUL
@@ -43,7 +44,7 @@ _FLOAT = (
     FLOAT_WINDOWS,
     UNARY_FAMILY,
 )
-_DYNAMIC = (DYNAMIC_GEMM, QUANTIZE)
+_DYNAMIC = (DYNAMIC_GEMM, QUANTIZE, SCALE)
 FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, *_DYNAMIC, WALK)}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,7 +49,6 @@ def scaled(word: str, real: Value, row_scale: Value, weight_scale: Value, bias: 
     return (a * b + c).convert("fptrunc", F32)
 
 
-def fits_int32(weights: npt.NDArray[np.int8]) -> bool:
-    """Whether no sum of (q - zero point) * weight leaves int32; weights (output channels, ...)."""
-    sums: Sequence[int] = np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1).tolist()
-    return 255 * max(sums, default=0) < 2**31
+def largest_sum(weights: npt.NDArray[np.int8]) -> int:
+    """What no |sum| of (q - zero point) * weight is above; weights (output channels, ...)."""
+    return 255 * int(np.abs(weights.reshape(len(weights), -1).astype(np.int64)).sum(axis=1).max(initial=0))

@@ -8,7 +8,7 @@ from ..layer import Geometry
 from ..plan import Compiled, Plan, result, source
 from ..target import Target
 from .gemm import multiply, pack
-from .layer import Layer, fits_int32
+from .layer import Layer, largest_sum
 from .quantize import quantize
 
 TOO_LARGE = "sums may leave int32"
@@ -20,7 +20,7 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled | str:
     columns, k = layer.weights.shape
     if 0 in (rows, columns, k):
         return "no products to sum"
-    if not fits_int32(layer.weights):
+    if largest_sum(layer.weights) >= 2**31:
         return TOO_LARGE
     _rows(plan, rows, replace(layer, weights=layer.weights.reshape(columns, 1, k)))
     return plan.done(f"matrix product of {rows} quantized rows")
@@ -43,7 +43,7 @@ def plan_convolution(target: Target, geometry: Geometry, layer: Layer, rows: int
     depth = layer.weights.shape[3]
     if geometry.is_empty or 0 in (*geometry.window, *geometry.input):
         return "no products to sum"
-    if not fits_int32(layer.weights):
+    if largest_sum(layer.weights) >= 2**31:
         return TOO_LARGE
     (height, width, channels), (out_height, out_width, columns) = geometry.input, geometry.output
     if rows != geometry.batch:

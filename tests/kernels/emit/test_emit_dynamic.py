@@ -9,9 +9,11 @@ from guarded import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qengine.kernels.emit.dynamic.depthwise import plan_depthwise
 from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING, Layer
 from qengine.kernels.emit.dynamic.products import plan_convolution, plan_dense
 from qengine.kernels.emit.float32.pieces import ANY, Clamp
+from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.reference import conv
 from qengine.kernels.reference import dynamic_range as reference
 
@@ -71,7 +73,7 @@ def dense_layers(draw):
     return layer, activations(draw, rng, rows, k)
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(case=dense_layers())
 def test_dense_equals_the_reference(variant, case):
     layer, x = case
@@ -93,7 +95,7 @@ def sliding(geometry):
     return conv.Geometry(geometry.stride, geometry.dilation, geometry.output[:2], geometry.before)
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(case=convolutions())
 def test_convolution_equals_the_reference(variant, case):
     geometry, layer, x = case
@@ -104,6 +106,31 @@ def test_convolution_equals_the_reference(variant, case):
     want = expected(layer, x, rows, shape, lambda q, w: conv.conv_2d(q, w, sliding(geometry)))
     got = run(plan_convolution(variant, geometry, layer, rows), [x], shape, np.float32)
     assert np.array_equal(got, want)
+
+
+@st.composite
+def depthwise_convolutions(draw):
+    channels = draw(CHANNELS)
+    outputs = channels * draw(st.sampled_from([1, 1, 1, 2, 3]))
+    geometry = draw(geometries(channels, outputs, st.sampled_from([1, 2, 3, 3, 3, 5, 6])))
+    layer, rng = draw(layers((1, *geometry.window, outputs), axis=3))
+    return geometry, layer, activations(draw, rng, geometry.batch, *geometry.input)
+
+
+@settings(max_examples=40)
+@given(case=depthwise_convolutions())
+def test_depthwise_convolution_equals_the_reference(variant, case):
+    geometry, layer, x = case
+    shape = (geometry.batch, *geometry.output)
+    want = expected(layer, x, len(x), shape, lambda q, w: conv.depthwise_conv_2d(q, w, sliding(geometry)))
+    assert np.array_equal(run(plan_depthwise(variant, geometry, layer), [x], shape, np.float32), want)
+
+
+def test_a_depthwise_filter_too_large_for_exact_floats_is_left_to_the_reference(variant):
+    geometry = Geometry(1, (30, 30, 1), (1, 1, 1), (30, 30))
+    one = np.ones(1, np.float32)
+    layer = Layer(np.full((1, 30, 30, 1), 127, np.int8), one, one, ANY, "asymmetric", "together")
+    assert plan_depthwise(variant, geometry, layer) == "sums that float32 doesn't hold"
 
 
 def test_sums_that_int32_does_not_hold_are_left_to_the_reference(variant):
