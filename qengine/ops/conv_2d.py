@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.emit.convolution import plan_convolution
+from ..kernels.emit.dynamic.products import plan_convolution as dynamic_convolution
 from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
 from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
 from ..kernels.emit.float32.layer import Layer as FloatLayer
@@ -87,6 +88,7 @@ class Conv2D(Op):
             "conv",
             native=lambda target, layer: plan_convolution(target, emitted, layer),
             native_float=native_float,
+            native_dynamic=lambda target, layer, rows: dynamic_convolution(target, emitted, layer, rows),
         )
 
     def delegated(self, specs: Specs) -> bool:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..errors import ModelError, Unsupported
 from ..kernels.emit.depthwise import plan_depthwise
+from ..kernels.emit.dynamic.depthwise import plan_depthwise as dynamic_depthwise
 from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
 from ..kernels.emit.float32.pieces import Order
 from ..kernels.profile import Profile
@@ -69,6 +70,7 @@ class DepthwiseConv2D(Op):
             self.fused_activation_function,
             "depthwise_conv",
             native=lambda target, layer: plan_depthwise(target, emitted, layer),
+            native_dynamic=lambda target, layer, _: dynamic_depthwise(target, emitted, layer),
             native_float=lambda target, layer: float_depthwise(target, emitted, layer),
         )
 

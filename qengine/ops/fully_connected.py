@@ -12,6 +12,7 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.dense import plan_dense
+from ..kernels.emit.dynamic.products import plan_dense as dynamic_dense
 from ..kernels.emit.float32.dense import plan_dense as float_dense
 from ..kernels.emit.float32.pieces import Order
 from ..kernels.profile import Profile
@@ -83,6 +84,7 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             native=lambda target, layer: plan_dense(target, rows, layer),
+            native_dynamic=lambda target, layer, rows: dynamic_dense(target, rows, layer),
             native_float=lambda target, layer: float_dense(target, rows, layer),
         )
 

@@ -6,7 +6,7 @@ import itertools
 
 from ..language import F32, Function
 from ..pieces import store
-from ..plan import Compiled, Family, Plan, result, source
+from ..plan import Compiled, Family, Place, Plan, result, source
 from ..target import Target
 from .gemm import multiply, pack, pieces
 from .layer import Layer
@@ -48,11 +48,11 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
         packed = pack(plan, layer.weights, layer.bias)
         multiply(plan, packed, pieces(plan, [(0, 0)], k), source(), 4 * k, rows, result(), 4 * columns, layer)
         return plan.done(f"matrix product of {rows} rows")
-    one_row(plan, layer)
+    one_row(plan, layer, source(), result())
     return plan.done("one row")
 
 
-def one_row(plan: Plan, layer: Layer) -> None:
+def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
     """Rows that multiply one row of floats by weights (columns, k)."""
     k = layer.weights.shape[1]
     alike = itertools.groupby(
@@ -68,11 +68,11 @@ def one_row(plan: Plan, layer: Layer) -> None:
             layer.order.value,
             layer.clamp.word,
             run[0].width,
-            a=source(),
+            a=a,
             depth=k,
             w=run[0].weights,
             bias=run[0].bias,
-            out=result() + 4 * run[0].first,
+            out=out + 4 * run[0].first,
             columns=columns,
             panels=len(run),
             work=len(run) * vectors * (k + 8),

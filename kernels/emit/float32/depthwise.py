@@ -17,7 +17,7 @@ from ..layer import Geometry
 from ..pieces import store
 from ..plan import Compiled, Family, Place, Plan, result, source
 from ..target import Target
-from .convolution import plan_convolution
+from .convolution import convolve
 from .layer import Floats, Layer, stretches
 from .pieces import Clamping, Order, Summing, spans
 
@@ -109,23 +109,29 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
 
     Of one input channel and several of output, never in the order DOWN.
     """
+    plan = Plan(target)
+    return plan.done(convolve_depthwise(plan, geometry, layer, source(), result()))
+
+
+def convolve_depthwise(plan: Plan, geometry: Geometry, layer: Layer, image: Place, out: Place) -> str:
+    """Rows that do so from `image` to `out`; which kernels and why."""
     (height, width, in_channels), (out_height, out_width, channels) = geometry.input, geometry.output
     (taps_y, taps_x), (stride_y, stride_x) = geometry.window, geometry.stride
     if in_channels == 1 and channels > 1:
-        return plan_convolution(target, geometry, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)))
-    plan, image = Plan(target), source()
+        return convolve(plan, geometry, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)), image, out)
     if geometry.is_empty:
-        return plan.done("nothing to compute")
+        return "nothing to compute"
     if channels > in_channels:
         count, times = geometry.batch * height * width * in_channels, channels // in_channels
-        image = plan.reserve(4 * count * times)
-        plan.row(REPEAT, source=source(), target=image, count=count, times=times, work=count * times)
+        repeated = plan.reserve(4 * count * times)
+        plan.row(REPEAT, source=image, target=repeated, count=count, times=times, work=count * times)
+        image = repeated
         plan.then()
     pixel, pitch, out_pitch = 4 * channels, 4 * channels * width, 4 * channels * out_width
     tap, tap_line = geometry.dilation[1] * pixel, geometry.dilation[0] * pitch
-    kept, together = _sharing(target, geometry)
+    kept, together = _sharing(plan.target, geometry)
     filters = _with_bias(layer, channels)
-    for span in spans(target, channels):
+    for span in spans(plan.target, channels):
         w = plan.constant(span.cut(filters).transpose(1, 0, 2))
         for y, x in itertools.product(stretches(geometry, 0), stretches(geometry, 1)):
             inside = (y.taps, x.taps) == geometry.window and taps_y * taps_x <= LARGEST
@@ -150,7 +156,7 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
                     span.width,
                     a=image + ((n * height + top) * pitch + x.start * pixel + 4 * span.first),
                     w=w,
-                    out=result() + ((n * out_height + out_top) * out_pitch + x.first * pixel + 4 * span.first),
+                    out=out + ((n * out_height + out_top) * out_pitch + x.first * pixel + 4 * span.first),
                     columns=span.columns,
                     blocks=span.count,
                     pixels=x.count,
@@ -165,9 +171,7 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
                 )
                 family = WINDOW if inside else TAPS
                 plan.divisible(family, "lines", a=rows * stride_y * pitch, out=rows * out_pitch)
-    return plan.done(
-        "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
-    )
+    return "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
 
 
 def _tap_order(order: Order, taps_y: int, taps_x: int) -> Iterable[tuple[int, int]]:
