@@ -124,6 +124,28 @@ def test_both_ways() -> None:
     assert output.tolist() == [[[forth[0], back[0]], [forth[1], back[1]]]]
 
 
+def test_merged_rows_step_into_the_cells_state() -> None:
+    """The second row finds its last output where the runtime looks for it: in the first row's cell."""
+    b = Builder()
+    inputs: list[Any] = [b.input("x", (2, 1, 1))]
+    for way in ("forth", "back"):
+        zero, h_weights = np.zeros((8, 1), F), np.zeros((8, 8), F)
+        update = np.eye(8, dtype=F) if way == "forth" else h_weights
+        biases = [np.full(8, bias, F) for bias in (0, 0, 1, 0)]
+        inputs += [zero] * 4 + [h_weights, h_weights, update, h_weights] + [None] * 3 + biases + [None, None]
+    for name in ("h", "c", "back_h", "back_c"):
+        inputs.append(b.variable(name, (2, 8)))
+    op = BidirectionalSequenceLstm(TANH, merge_outputs=True, time_major=False)
+    y = b.add(op, [*inputs, *[None] * 9])
+    interpreter = Interpreter(model=b.model([y]))
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    first = 0.5 * np.tanh(1)  # the cell of the first row after its one step
+    assert output[0, 0, :8] == pytest.approx(np.full(8, 0.5 * np.tanh(first)))
+    assert output[1, 0, :8] == pytest.approx(np.full(8, 0.5 * np.tanh(0.5 * np.tanh(1 + first))))
+
+
 WEIGHTS = {index: np.ones((1, 3), F) for index in range(40, 48)}
 
 

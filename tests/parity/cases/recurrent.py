@@ -132,8 +132,8 @@ def both_ways(
 ) -> Case:
     """second: "crossed", a second input with weights; "behind", one that replaces the first going back; or none."""
     coupled, peeps, projects = (part in parts for part in ("coupled", "peephole", "projection"))
-    batch, steps, width, cells, wide = 2 if time_major or not merge else 1, 3, 5, 18, 4
-    out = 6 if projects else cells
+    batch, steps, width, cells, wide = 2, 3, 5, 16, 4  # batch * out fills lines of memory: see `Neighbours`
+    out = 8 if projects else cells
 
     def build(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
         w, shape = Weights(b, rng, kind), (steps, batch) if time_major else (batch, steps)
