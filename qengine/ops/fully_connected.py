@@ -174,8 +174,9 @@ class FullyConnected(Op):
     def _plan_blockwise(self, products: Products, profile: Profile, rows: int) -> Step:
         """4-bit weights with a scale for every block of them.
 
-        XNNPACK rounds the scales to bfloat16; the optimized kernel doesn't apply the fused activation; the reference
-        kernel knows no blocks and takes 0 for the scale: what it gives is the bias.
+        XNNPACK rounds the scales to bfloat16; the optimized 4-bit kernel doesn't apply the fused activation; the
+        reference kernel, which also runs where that one takes no weights, knows no blocks and takes 0 for the scale:
+        what it gives is the bias.
         """
         block_scale = products.weights.block_scale
         if block_scale is None or products.weights.type is not T.INT4:
@@ -183,6 +184,8 @@ class FullyConnected(Op):
         depth, shape = known(products.weights)[1], known(products.output)
         if depth % block_scale.shape[1]:
             raise ModelError(f"expected blocks that divide {depth} columns, got {block_scale.shape[1]}", "inputs[1]")
+        if profile is Profile.OPTIMIZED and not self._fits_four_bit(products):
+            profile = Profile.REFERENCE
         scales = block_scale.astype(np.float32)
         low, high = (-np.inf, np.inf) if profile is Profile.OPTIMIZED else self.fused_activation_function.bounds
         quantize = profile.pick(reference=quantize_asymmetric, xnnpack=quantize_xnnpack)

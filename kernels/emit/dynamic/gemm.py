@@ -175,4 +175,8 @@ def multiply(
                 work=lines * tiles * height * panel.vectors * (depth + 12),
                 **layer.clamp.arguments,
             )
+            if lines > 1:
+                plan.divisible(GEMM, "lines", a=a_line, out=out_line)
+            else:
+                plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo, numbers=height * step)
             row += height * tiles

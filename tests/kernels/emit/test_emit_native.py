@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +14,25 @@ from fresh import fresh_process
 
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
 from qengine.kernels.emit.convolution import plan_convolution
+from qengine.kernels.emit.crew import LEAD, SERVE
 from qengine.kernels.emit.dense import plan_dense
 from qengine.kernels.emit.depthwise import plan_depthwise
+from qengine.kernels.emit.dynamic import products as dynamic
+from qengine.kernels.emit.dynamic.depthwise import plan_depthwise as dynamic_depthwise
+from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING
+from qengine.kernels.emit.dynamic.layer import Layer as DynamicLayer
 from qengine.kernels.emit.fill import COPY
+from qengine.kernels.emit.float32.pieces import ANY, Clamp
 from qengine.kernels.emit.layer import Geometry, Layer
+from qengine.kernels.emit.lookup import plan_lookup
+from qengine.kernels.emit.move import plan_moves
 from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
+from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
+from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
+from qengine.kernels.requantizers import DoubleRounding
 
 
 def test_the_best_variant_is_chosen_and_can_be_forced(monkeypatch):
@@ -69,19 +83,54 @@ def plans_of_every_kind(variant):
         yield pool.plan_max_pool(variant, geometry, eight, low, high)
         yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
         yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
-        numbers = elementwise.AddNumbers.of(1.0, 0.5, 0.7)
+        numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
             yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
             yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
         yield elementwise.plan_flip(variant, 100)
+        yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
+        yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
+        for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):
+            yield plan_lookup(variant, [(9, np.zeros(index, value))])
+    for size in (*(1 << n for n in range(7)), 200):
+        one = np.zeros(1, np.uint8)
+        yield plan_moves(variant, [np.arange(2 * size).reshape(2, size)[::-1].reshape(-1)], {0: 0}, one)
+        table = rng.permutation(100)[:, None] * size + np.arange(size)
+        yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     yield from float_plans(variant)
+    yield from recurrent_plans(variant)
+    yield from dynamic_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
 
 
+def dynamic_plans(variant):
+    for rule, scaling, (channels, clamp) in itertools.product(
+        QUANTIZING, SCALING, ((8, ANY), (33, Clamp(0.0)), (80, Clamp(0.0, 6.0)))
+    ):
+        ones = np.ones(channels, np.float32)
+        geometry = Geometry(1, (9, 9, channels), (9, 9, channels), (3, 3), before=(1, 1))
+        weights = np.ones((channels, 3, 3, channels), np.int8)
+        layer = DynamicLayer(weights, ones, ones, clamp, rule, scaling)
+        yield dynamic.plan_convolution(variant, geometry, layer, 1)
+        yield dynamic_depthwise(variant, geometry, replace(layer, weights=weights[:1]))
+
+
+def recurrent_plans(variant):
+    rule = DoubleRounding.from_real(np.asarray(0.01))
+    ones = np.ones((6, 5), np.int8)
+    gates = [Gate(Sum.of(ones, 1, None, rule), Sum.of(np.ones((6, 6), np.int8), 1, None, rule)) for _ in range(4)]
+    for exponent, clip in ((-12, 0), (-9, 100)):
+        cell = Cell(*gates, exponent, rule, 1, 1, cell_clip=clip)
+        yield plan_lstm(variant, 2, 1, cell, time_major=True, output_state=source(1), cell_state=source(2))
+    times = np.ones((6, 4), np.int16)
+    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1), rule, rule, state=source(1))
+
+
 def kernels_of_every_kind(variant):
-    return sorted({WALK.name}.union(*(compiled.kernels for compiled in plans_of_every_kind(variant))))
+    drivers = {LEAD.name, SERVE.name, WALK.name}
+    return sorted(drivers.union(*(compiled.kernels for compiled in plans_of_every_kind(variant))))
 
 
 def test_every_family_is_among_the_kernels_tried():
@@ -98,7 +147,7 @@ def test_neutral_kernels_are_emitted_for_aarch64(host):
         assert "x86" not in text
         assembly = native.cross_assembly(text, "aarch64-unknown-linux-gnu")
         called = set(re.findall(r"^\s(?:bl|b)\s+([A-Za-z_]\w*)", assembly, re.MULTILINE))
-        assert called <= {"memcpy", "memset"}, name
+        assert called <= {"memcpy", "memmove", "memset"}, name
 
 
 def test_every_kernel_can_be_printed(variant):
