@@ -62,4 +62,6 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
             images=geometry.batch, pixels=pixels, blocks=span.count, columns=span.columns, pitch=4 * channels,
             work=geometry.batch * pixels * span.count * 4, **layer.clamp.arguments,
         )  # fmt: skip
+        if geometry.batch == 1:
+            plan.divisible(SCALE, "pixels", a=4 * channels, out=4 * channels)
     return plan.done(f"quantized, {why}")

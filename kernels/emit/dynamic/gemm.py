@@ -21,10 +21,10 @@ from .layer import Layer, scaled
 from .quantize import NUMBERS
 
 TILES = {
-    "avx512vnni": {4: 6, 2: 12, 1: 16},
-    "avxvnni": {2: 6, 1: 12},
-    "avx2": {2: 4, 1: 8},
-    "neutral": {2: 6, 1: 8},
+    "avx512vnni": {8: 1, 4: 6, 2: 12, 1: 16},
+    "avxvnni": {8: 1, 4: 1, 2: 6, 1: 12},
+    "avx2": {8: 1, 4: 1, 2: 4, 1: 8},
+    "neutral": {8: 1, 4: 1, 2: 6, 1: 8},
 }
 """Per variant, by vectors in a panel: the most rows of a tile whose accumulators stay in registers."""
 
@@ -104,12 +104,19 @@ class Packed:
     piece_count: int
 
 
-def pack(plan: Plan, layer: Layer, piece_offsets: Sequence[int]) -> Packed:
-    """Pack weights (columns, pieces, k), k filled up with zeros; piece p begins `piece_offsets[p]` bytes into a row."""
+WIDEST = 8
+"""Vectors of a panel for one row of input alone: as many sums go on at a time, which hides latency."""
+
+
+def pack(plan: Plan, layer: Layer, piece_offsets: Sequence[int], widest: int = 0) -> Packed:
+    """Pack weights (columns, pieces, k), k filled up with zeros; piece p begins `piece_offsets[p]` bytes into a row.
+
+    widest: the most vectors of a panel, 0 for what tiles of rows take.
+    """
     columns, pieces, k = layer.weights.shape
     k4 = -(-k // 4)
     panels = []
-    for first, vectors, lanes in panel_widths(plan.target, columns):
+    for first, vectors, lanes in panel_widths(plan.target, columns, widest):
         part = layer.part(slice(first, first + vectors * lanes))
         real, whole = len(part.weights), vectors * lanes
         block = np.zeros((whole, pieces, 4 * k4), np.int8)
@@ -175,4 +182,8 @@ def multiply(
                 work=lines * tiles * height * panel.vectors * (depth + 12),
                 **layer.clamp.arguments,
             )
+            if lines > 1:
+                plan.divisible(GEMM, "lines", a=a_line, out=out_line)
+            else:
+                plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo, numbers=height * step)
             row += height * tiles

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ..layer import Geometry
 from ..plan import Compiled, Plan, result, source
 from ..target import Target
-from .gemm import multiply, pack
+from .gemm import WIDEST, multiply, pack
 from .layer import Layer, largest_sum
 from .quantize import quantize
 
@@ -33,7 +33,7 @@ def _rows(plan: Plan, rows: int, layer: Layer) -> None:
     copy = plan.reserve(rows * pitch)
     numbers = quantize(plan, layer.quantizing, source(), rows, 1, k, copy, 0, out_step=pitch)
     plan.then()
-    packed = pack(plan, layer, [0])
+    packed = pack(plan, layer, [0], WIDEST if rows == 1 else 0)
     multiply(plan, packed, copy, pitch, rows, numbers, result(), 4 * columns, layer, one_row_each=True)
 
 

@@ -186,4 +186,5 @@ def quantize(
         rows=rows,
         work=rows * lines * (vectors + 1) * 4,
     )
+    plan.divisible(QUANTIZE, "rows", source=4 * lines * line, out=out_step, numbers=NUMBERS)
     return numbers

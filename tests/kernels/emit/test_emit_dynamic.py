@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from emitted_cases import CHANNELS, geometries
@@ -14,6 +16,7 @@ from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING, Layer
 from qengine.kernels.emit.dynamic.products import plan_convolution, plan_dense
 from qengine.kernels.emit.float32.pieces import ANY, Clamp
 from qengine.kernels.emit.layer import Geometry
+from qengine.kernels.emit.plan import Compiled
 from qengine.kernels.reference import conv
 from qengine.kernels.reference import dynamic_range as reference
 
@@ -131,6 +134,38 @@ def test_a_depthwise_filter_too_large_for_exact_floats_is_left_to_the_reference(
     one = np.ones(1, np.float32)
     layer = Layer(np.full((1, 30, 30, 1), 127, np.int8), one, one, ANY, "asymmetric", "together")
     assert plan_depthwise(variant, geometry, layer) == "sums that float32 doesn't hold"
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_rows_may_be_divided_among_threads(variant, batch):
+    rng = np.random.default_rng(batch)
+    x = rng.standard_normal((batch, 9, 8, 40)).astype(np.float32)
+    one = np.ones(40, np.float32)
+    layer = Layer(rng.integers(-128, 128, (40, 3, 3, 40)).astype(np.int8), one, one, ANY, "asymmetric", "together")
+    geometry = Geometry(batch, (9, 8, 40), (9, 8, 40), (3, 3), before=(1, 1))
+    pixels = Geometry(batch, (9, 8, 40), (9, 8, 40), (1, 1))
+    for compiled in (
+        plan_convolution(variant, geometry, layer, batch),
+        plan_convolution(variant, pixels, replace(layer, weights=layer.weights[:, :1, :1]), 72 * batch),
+        plan_depthwise(variant, geometry, replace(layer, weights=layer.weights[:1])),
+    ):
+        want = run(compiled, [x], x.shape, np.float32)
+        assert any(row.divisible for stage in compiled.stages for row in stage)
+        for share in (0.2, 0.5, 0.8):
+            assert np.array_equal(run(Divided(compiled, share), [x], x.shape, np.float32), want)
+
+
+class Divided(Compiled):
+    """An operation whose every row that can be cut is cut, after about `share` of it."""
+
+    def __init__(self, whole, share):
+        super().__init__(whole.target, whole.stages, whole.constants, whole.scratch, whole.why)
+        object.__setattr__(self, "share", share)
+
+    def bind(self, *addresses):
+        stages = super().bind(*addresses)
+        parts = [[part for row in stage for part in reversed(row.cut(self.share * row.work))] for stage in stages]
+        return [[part for part in stage if part is not None] for stage in parts]
 
 
 def test_sums_that_int32_does_not_hold_are_left_to_the_reference(variant):
