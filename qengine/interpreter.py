@@ -19,6 +19,7 @@ from .kernels.profile import Profile
 from .model import Blockwise, External, Model, Quantization, Signature, Tensor, TensorType
 from .op import Array
 from .program import Program, Runtime
+from .sparsity import stored
 from .tflite import check_model, embed, load
 
 Details = dict[str, Any]
@@ -222,6 +223,8 @@ class Interpreter:
     def _value(self, tensor_index: int, graph: int) -> Array:
         tensor = self._tensor(tensor_index, graph)
         program = self._programs.get(graph)
+        if tensor.sparsity is not None and tensor.is_constant:
+            return stored(tensor)
         value = None
         if program is not None and (self._keep_all or tensor_index in program.persistent):
             value = program.read(tensor_index)
@@ -289,7 +292,7 @@ class Interpreter:
             "index": int(tensor_index),
             "shape": np.array(shape, np.int32),
             "shape_signature": np.array(signature if signature else shape, np.int32),
-            "dtype": _numpy_type(tensor.type),
+            "dtype": _numpy_type(self._type(subgraph_index, tensor_index)),
             "quantization": (float(scales[0]), int(points[0])) if single else (0.0, 0),
             "quantization_parameters": {
                 "scales": scales,
@@ -322,7 +325,7 @@ class Interpreter:
         if not 0 <= op_index < len(nodes):
             raise ValueError(f"expected an operator index from 0 to {len(nodes) - 1}, got {op_index}")
         node = nodes[op_index]
-        types = {i: _numpy_type(self._tensor(i, 0).type) for i in (*node.inputs, *node.outputs) if i != -1}
+        types = {i: _numpy_type(self._type(0, i)) for i in (*node.inputs, *node.outputs) if i != -1}
         return {
             "index": int(op_index),
             "op_name": node.op.name,
@@ -358,6 +361,11 @@ class Interpreter:
             if spec.shape is not None:
                 return spec.shape
         return self._shapes.get((graph, index), self._model.graphs[graph].tensors[index].shape or ())
+
+    def _type(self, graph: int, index: int) -> TensorType:
+        """A tensor's type: once prepared, what its operator made of the file's."""
+        program = self._programs.get(graph)
+        return self._tensor(index, graph).type if program is None else program.specs[index].type
 
     # --- signatures
 

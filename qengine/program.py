@@ -20,6 +20,7 @@ from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, Tenso
 from .native import Assembly, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops.custom import find
+from .sparsity import dense
 
 _PLAIN = {
     TensorType.FLOAT32,
@@ -190,7 +191,7 @@ class Program:
     def _constant(tensor: Tensor) -> Array:
         if isinstance(tensor.data, External):
             raise ValueError(f"expected a constant with its bytes loaded, got one in {tensor.data.group!r}")
-        return tensor.array
+        return tensor.array if tensor.sparsity is None else dense(tensor)
 
     def _check_indices(self) -> None:
         graph, count = self.graph, len(self.graph.tensors)
@@ -398,7 +399,11 @@ class Program:
                 self._cache[key] = self._plan(prepared.index, node)
             except ModelError as error:
                 raise RuntimeError(str(error)) from error
-        return self._cache[key][0]
+        step, outputs = self._cache[key]
+        for i, spec in zip(node.outputs, outputs, strict=True):
+            if spec.type is not self.specs[i].type:
+                self.specs[i] = replace(self.specs[i], type=spec.type)
+        return step
 
     def read(self, index: int) -> Array | None:
         """A tensor's values where they are there: for a moment, since memory may be given to another tensor."""
@@ -448,7 +453,12 @@ class Program:
 
 
 def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:
-    """A node's step, and its outputs' specs with the shapes it infers. ModelError where the node can't be."""
+    """A node's step, and its outputs' specs with the types and shapes it gives. ModelError where the node can't be."""
+    types = op.output_types(specs)
+    retyped = tuple(replace(output, type=type_) for output, type_ in zip(specs.outputs, types, strict=True))
+    changes = any(new.type is not old.type for new, old in zip(retyped, specs.outputs, strict=True))
+    if changes and not (profile is Profile.XNNPACK and op.delegated(specs)):  # the delegate believes the file
+        specs = replace(specs, outputs=retyped)
     shapes = op.infer(specs, context)
     resolved: list[Shape | None] = [None] * len(specs.outputs)
     if not isinstance(shapes, Dynamic):

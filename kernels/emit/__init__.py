@@ -5,7 +5,8 @@ From the bottom up:
     language   values whose operators write one line of IR each, loops that carry values
     target     processor variants, and how one is chosen (QENGINE_CPU forces it)
     pieces, rounding            what kernels are put together from
-    gemm, dense, depthwise_*, elementwise, pool, softmax, lookup, quantize, fill    kernels, each with its planner
+    gemm, dense, depthwise_*, elementwise, pool, softmax, lookup, quantize, move, fill    kernels, each with its
+                                planner
     library    kernels by name; `python -m qengine.kernels.emit gemm_6_4_float_plain_full_int8` prints one
     cache, native, program      compiled once, linked, run as one call
 

@@ -21,6 +21,7 @@ from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
 from .lookup import LOOKUP
+from .move import COLLECT, MOVE
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
@@ -31,12 +32,29 @@ from .softmax import SOFTMAX
 from .target import Target
 
 _INTEGER = (
-    *(ADD, ANY, COPY, DENSE, DEQUANTIZE, FILL, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, PAD, QUANTIZE, REPEAT, ROWS),
-    *(SOFTMAX, SUM),
+    ADD,
+    ANY,
+    COLLECT,
+    COPY,
+    DENSE,
+    FILL,
+    FLAT,
+    FLIP,
+    GEMM,
+    LARGEST,
+    LOOKUP,
+    MOVE,
+    MUL,
+    PAD,
+    REPEAT,
+    ROWS,
+    SOFTMAX,
+    SUM,
 )
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,
+    DEQUANTIZE,
     FLOAT_DENSE,
     FLOAT_GEMM,
     FLOAT_REPEAT,
@@ -45,6 +63,7 @@ _FLOAT = (
     FLOAT_TAPS,
     FLOAT_WINDOW,
     FLOAT_WINDOWS,
+    QUANTIZE,
     UNARY_FAMILY,
 )
 FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, HELP, LEAD, WALK)}

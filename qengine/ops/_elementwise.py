@@ -36,13 +36,17 @@ class Elementwise(Op):
 
     inputs: how many. types: of which the built-in kernels are made. versions: the version that first knew a type, 1
     where it isn't named. xnnpack: the quantized types that XNNPACK's delegate takes besides floats; None where it
-    takes no such node at all.
+    takes no such node at all. retypes: the built-in kernels give the output its type, whatever the file says.
     """
 
     inputs: ClassVar[int] = 1
     types: ClassVar[tuple[TensorType, ...]]
     versions: ClassVar[Mapping[TensorType, int]] = {}
     xnnpack: ClassVar[tuple[TensorType, ...] | None] = None
+    retypes: ClassVar[bool] = False
+
+    def output_types(self, specs: Specs) -> Sequence[TensorType]:
+        return [specs.input(0).type] * len(specs.outputs) if self.retypes else super().output_types(specs)
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         arity(specs, self.inputs)
@@ -226,3 +230,9 @@ def refuse_zero(divisors: AnyArray, zero: int = 0) -> None:
     """RuntimeError where a divisor is 0 (quantized: its zero point)."""
     if (divisors == zero).any():
         raise RuntimeError(f"expected divisors other than {zero}, got {zero} - at `inputs[1]`")
+
+
+def refuse_overflow(a: AnyArray, b: AnyArray) -> None:
+    """RuntimeError where the most negative int32 or int64 is divided by -1, on which the runtime dies."""
+    if b.dtype.itemsize >= 4 and ((a == np.iinfo(b.dtype).min) & (b == -1)).any():
+        raise RuntimeError(f"expected quotients that {b.dtype} can hold, got {np.iinfo(b.dtype).min} / -1")

@@ -11,7 +11,7 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Clamp
+from ..kernels.emit.float32.pieces import Clamp, Order
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
@@ -106,7 +106,8 @@ class Products:
         if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
             raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
 
-    def plan_float(self) -> Step:
+    def plan_float(self, order: Order = Order.FUSED) -> Step:
+        """order: the one in which the native kernels take sums."""
         low, high = self.fused.bounds
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
@@ -119,7 +120,7 @@ class Products:
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
-            return self.native_float(target, FloatLayer(*constants, Clamp(low, high)))
+            return self.native_float(target, FloatLayer(*constants, Clamp(low, high), order))
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
 
@@ -228,6 +229,17 @@ def sliding(x: Spec, filters: Spec, stride: tuple[int, int], dilation: tuple[int
     reached = (rows.before + height + rows.after) * (columns.before + width + columns.after)
     check(batch * reached * channels * x.type.dtype.itemsize)
     return Geometry(stride, dilation, (rows.output, columns.output), (rows.before, columns.before))
+
+
+LARGEST = 25
+"""Taps of the largest filter for which XNNPACK has a depthwise kernel; others are grouped convolutions to it."""
+
+
+def xnnpack_order(products: Products) -> Order:
+    """In which order XNNPACK sums a convolution: one kernel where every group has one channel in and out."""
+    weights, channels = known(products.weights), known(products.x)[3]
+    single = weights[products.axis] == channels and products.terms == weights[1] * weights[2] <= LARGEST
+    return Order.DOWN if single else Order.FUSED
 
 
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:

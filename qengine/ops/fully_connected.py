@@ -13,6 +13,7 @@ from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.dense import plan_dense
 from ..kernels.emit.float32.dense import plan_dense as float_dense
+from ..kernels.emit.float32.pieces import Order
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -123,7 +124,7 @@ class FullyConnected(Op):
         if products.is_dynamic:
             return self._plan_dynamic(products, profile)
         if x.type is T.FLOAT32:
-            return products.plan_float()
+            return products.plan_float(profile.pick(reference=Order.BIAS_LAST, xnnpack=Order.FUSED))
         products.check_quantization()
         per_tensor = weights.quantization is not None and not weights.quantization.per_channel
         if per_tensor:

@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, same_type
 
 T = TensorType
@@ -131,16 +132,13 @@ class StridedSlice(Op):
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
 
-        def take(x: Array, axes: Sequence[Axis]) -> Array:
+        def run(x: Array, begin: Array, end: Array, strides: Array) -> Array:
+            axes = self._axes(x.shape, begin, end, strides)
             where: tuple[Any, ...] = (*(axis.taken for axis in axes), ...)
             taken: Array = x.reshape([axis.length for axis in axes])[where]
             return taken.reshape(_output(axes))
 
-        begin, end, strides = (specs.input(i).value for i in (1, 2, 3))
-        if begin is not None and end is not None and strides is not None:
-            axes = self._axes(known(specs.input(0)), begin, end, strides)
-            return Step(lambda x, *_: take(x, axes))
-        return Step(lambda x, begin, end, strides: take(x, self._axes(x.shape, begin, end, strides)))
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -45,11 +46,10 @@ class Transpose(Op):
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
 
-        order = specs.input(1).value
-        if order is not None:
-            fixed = axes(order, len(known(specs.input(0))))
-            return Step(lambda x, _: x.transpose(fixed))
-        return Step(lambda x, order: x.transpose(axes(order, x.ndim)))
+        def run(x: Array, order: Array) -> Array:
+            return x.transpose(axes(order, x.ndim))
+
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

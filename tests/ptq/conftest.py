@@ -1,4 +1,4 @@
-"""Makes `networks` importable by the tests beside it. On a busy machine a first call may take long: no deadline; seeds are fixed."""
+"""Makes `networks` importable by the tests beside it. A first call may take long: no deadline; seeds are fixed."""
 
 from __future__ import annotations
 

@@ -19,10 +19,14 @@ from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
+from qengine.kernels.emit.move import plan_moves
 from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
+from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
+from qengine.kernels.requantizers import DoubleRounding
 
 
 def test_the_best_variant_is_chosen_and_can_be_forced(monkeypatch):
@@ -83,9 +87,26 @@ def plans_of_every_kind(variant):
         for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):
             yield plan_lookup(variant, [(9, np.zeros(index, value))])
     yield from float_plans(variant)
+    yield from recurrent_plans(variant)
+    for size in (*(1 << n for n in range(7)), 200):
+        one = np.zeros(1, np.uint8)
+        yield plan_moves(variant, [np.arange(2 * size).reshape(2, size)[::-1].reshape(-1)], {0: 0}, one)
+        table = rng.permutation(100)[:, None] * size + np.arange(size)
+        yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
+
+
+def recurrent_plans(variant):
+    rule = DoubleRounding.from_real(np.asarray(0.01))
+    ones = np.ones((6, 5), np.int8)
+    gates = [Gate(Sum.of(ones, 1, None, rule), Sum.of(np.ones((6, 6), np.int8), 1, None, rule)) for _ in range(4)]
+    for exponent, clip in ((-12, 0), (-9, 100)):
+        cell = Cell(*gates, exponent, rule, 1, 1, cell_clip=clip)
+        yield plan_lstm(variant, 2, 1, cell, time_major=True, output_state=source(1), cell_state=source(2))
+    times = np.ones((6, 4), np.int16)
+    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1), rule, rule, state=source(1))
 
 
 def kernels_of_every_kind(variant):
@@ -108,7 +129,7 @@ def test_neutral_kernels_are_emitted_for_aarch64(host):
         assert "x86" not in text
         assembly = native.cross_assembly(text, "aarch64-unknown-linux-gnu")
         called = set(re.findall(r"^\s(?:bl|b)\s+([A-Za-z_]\w*)", assembly, re.MULTILINE))
-        assert called <= {"memcpy", "memset"}, name
+        assert called <= {"memcpy", "memmove", "memset"}, name
 
 
 def test_every_kernel_can_be_printed(variant):
