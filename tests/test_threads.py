@@ -23,8 +23,7 @@ def network(channels: int, layers: int) -> bytes:
         weights = b.constant(filters, name=f"filters{layer}")
         bias = b.constant(np.zeros(channels, np.float32), name=f"bias{layer}")
         x = b.add(Conv2D(stride_w=1, stride_h=1), [x, weights, bias], name=f"layer{layer}")
-    b.output(x)
-    return qe.to_bytes(b.build())
+    return qe.to_bytes(b.model([x]))
 
 
 def interpreter(content: bytes, threads: int | None) -> qe.Interpreter:

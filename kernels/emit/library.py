@@ -7,6 +7,7 @@ from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
+from .dynamic.depthwise import SCALE
 from .dynamic.gemm import GEMM as DYNAMIC_GEMM
 from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
 from .elementwise import ADD, FLIP, MUL

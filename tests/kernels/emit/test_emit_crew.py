@@ -32,20 +32,31 @@ def workers():
     return [thread for thread in threading.enumerate() if thread.name == "qengine"]
 
 
+SIZE = 1 << 16
+CONTENT = np.random.default_rng(0).integers(0, 96, SIZE).astype(np.uint8)  # as floats they are small numbers
+
+
 class Prepared:
     """A compiled operation on memory of its own, alone or with a crew."""
 
     def __init__(self, compiled, together=None):
-        rng = np.random.default_rng(0)
-        self.inputs = [Memory(1 << 16, SLACK, at_start=True) for _ in range(2)]
-        for memory in self.inputs:
-            memory.bytes[:] = rng.integers(0, 96, memory.size)  # as floats they are small numbers
-        self.output = Memory(1 << 16, SLACK, at_start=True)
-        self.output.bytes[:] = 0
+        places = {place for stage in compiled.stages for row in stage for place in row.arguments}
+        indices = [getattr(place, "index", 0) for place in places]
+        self.inputs, self.outputs = (
+            [Memory(SIZE, SLACK, at_start=True) for _ in range(max(indices) + 1)] for _ in "io"
+        )
+        for number, memory in enumerate(self.inputs):
+            memory.bytes[:] = np.roll(CONTENT, number)
+        for memory in self.outputs:
+            memory.bytes[:] = 0
         self.scratch = Memory(compiled.scratch, at_start=True)
-        addresses = [memory.address for memory in self.inputs]
-        stages = compiled.bind(addresses, [self.output.address], self.scratch.address)
-        self.program = Program(stages, compiled.target, together)
+        addresses = [[memory.address for memory in memories] for memories in (self.inputs, self.outputs)]
+        self.program = Program(compiled.bind(*addresses, self.scratch.address), compiled.target, together)
+
+    def result(self):
+        """What lies in inputs (states among them) and outputs after a run."""
+        self.program.run()
+        return np.concatenate([memory.bytes for memory in (*self.inputs, *self.outputs)])
 
 
 @pytest.mark.parametrize("size", [2, 3, 7])
@@ -55,11 +66,8 @@ def test_every_kind_of_kernel_gives_the_same_bits_shared(host, everything_is_sha
     shared = 0
     for compiled in plans_of_every_kind(variant):
         alone, with_others = Prepared(compiled), Prepared(compiled, together)
-        alone.program.run()
         for _ in range(3):
-            with_others.output.bytes[:] = 0
-            with_others.program.run()
-            assert np.array_equal(alone.output.bytes, with_others.output.bytes), compiled.stages
+            assert np.array_equal(alone.result(), with_others.result()), compiled.stages
         shared += with_others.program.threads > 1
     assert shared > 60
     assert len(workers()) == size - 1
@@ -165,21 +173,18 @@ def test_without_threads_to_start_the_program_runs_alone(shared_tanh, monkeypatc
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    alone.program.run()
-    made.program.run()
-    assert np.array_equal(alone.output.bytes, made.output.bytes)
+    assert np.array_equal(alone.result(), made.result())
 
 
 def test_threads_of_python_that_lead_one_crew_take_turns(shared_tanh):
     together = Crew(2, native.variant())
     alone, made = shared_tanh(None), [shared_tanh(together) for _ in range(4)]
-    alone.program.run()
     leaders = [threading.Thread(target=lambda m=m: [m.program.run() for _ in range(50)]) for m in made]
     for leader in leaders:
         leader.start()
     for leader in leaders:
         leader.join()
-    assert all(np.array_equal(alone.output.bytes, m.output.bytes) for m in made)
+    assert all(np.array_equal(alone.result(), m.result()) for m in made)
 
 
 SCRIPT = """
