@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import sys
@@ -29,7 +30,7 @@ from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
-from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
 from qengine.kernels.requantizers import DoubleRounding
 
@@ -58,18 +59,25 @@ def plans_of_every_kind(variant):
     """One operation or more for every kernel family, with every word that a name may hold."""
     rng = np.random.default_rng(0)
 
-    def layer(shape, outputs, signed, scale=0.01):
+    def layer(shape, outputs, signed, scale=0.01, rule=FloatRule):
         dtype, eight = (np.int8, Eight(True, -128)) if signed else (np.uint8, Eight(False, 7))
         weights = rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max + 1, shape).astype(dtype)
         low, high = eight.range
-        scales = np.full(outputs, scale, np.float32)
-        return Layer(weights, 0 if signed else 100, None, eight, eight, low, high, FloatRule(scales))
+        numbers = [np.full(outputs, scale, np.float64 if rule is RealRule else np.float32), eight.zero_point]
+        if rule is FixedRule:
+            ones = np.ones(outputs, np.int32)
+            numbers = [ones * 2**30, ones * -int(scale), ones.astype(bool) & (scale > 1), eight.zero_point]
+        made = rule(*numbers[: len(dataclasses.fields(rule))])
+        return Layer(weights, 0 if signed else 100, None, eight, eight, low, high, made)
 
     for signed in (True, False):
         for outputs in (3, 16, 40, 70):
             geometry = Geometry(1, (9, 9, 5), (9, 9, outputs), (3, 3), before=(1, 1))
             yield plan_convolution(variant, geometry, layer((outputs, 3, 3, 5), outputs, signed))
             yield plan_dense(variant, 1, layer((outputs, 20), outputs, signed, 1e9))
+        for rule, scale in ((FixedRule, 0), (FixedRule, 1), (FixedRule, 2), (RealRule, 0.1)):
+            yield plan_convolution(variant, geometry, layer((70, 3, 3, 5), 70, signed, scale, rule))
+            yield plan_dense(variant, 1, layer((70, 20), 70, signed, scale, rule))
         for channels, size in ((8, 3), (20, 3), (40, 5), (70, 3)):
             geometry = Geometry(1, (9, 9, channels), (9, 9, channels), (size, size), before=(size // 2, size // 2))
             yield plan_depthwise(variant, geometry, layer((1, size, size, channels), channels, signed))
