@@ -12,6 +12,7 @@ import numpy as np
 
 from . import memory
 from .errors import ModelError, Unsupported
+from .kernels.emit.crew import Crew, processors
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
@@ -19,6 +20,7 @@ from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, Tenso
 from .native import Assembly, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops.custom import find
+from .sparsity import dense
 
 _PLAIN = {
     TensorType.FLOAT32,
@@ -47,18 +49,21 @@ class Runtime:
         keep_all: bool = False,
         native: bool = True,
         guard: bool = False,
+        threads: int = 1,
         kernels: Mapping[str, CustomKernel] | None = None,
         after: Callable[[Program], None] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
-        says no too). guard: native steps run one by one, and memory around every tensor is watched. kernels: of custom
-        operators, by custom code; they go before those that come with qengine."""
+        says no too). guard: native steps run one by one, and memory around every tensor is watched. threads: among how
+        many native steps may be shared, at most one a processor. kernels: of custom operators, by custom code; they go
+        before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
         self.kernels = dict(kernels or {})
         self.after = after
+        self.crew: Crew | None = None
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if os.environ.get("QENGINE_CPU") == "none":
@@ -66,6 +71,8 @@ class Runtime:
         elif native:
             try:
                 self.target = variant()
+                if (size := min(threads, processors())) > 1:
+                    self.crew = Crew(size, self.target)
             except NoNativeCode as error:
                 self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
@@ -184,7 +191,7 @@ class Program:
     def _constant(tensor: Tensor) -> Array:
         if isinstance(tensor.data, External):
             raise ValueError(f"expected a constant with its bytes loaded, got one in {tensor.data.group!r}")
-        return tensor.array
+        return tensor.array if tensor.sparsity is None else dense(tensor)
 
     def _check_indices(self) -> None:
         graph, count = self.graph, len(self.graph.tensors)
@@ -288,6 +295,7 @@ class Program:
                 self.persistent,
                 self.runtime.keep_all,
                 self.runtime.guard,
+                self.runtime.crew,
             )
             actions = self._native.calls()
         for action in actions:
@@ -391,7 +399,11 @@ class Program:
                 self._cache[key] = self._plan(prepared.index, node)
             except ModelError as error:
                 raise RuntimeError(str(error)) from error
-        return self._cache[key][0]
+        step, outputs = self._cache[key]
+        for i, spec in zip(node.outputs, outputs, strict=True):
+            if spec.type is not self.specs[i].type:
+                self.specs[i] = replace(self.specs[i], type=spec.type)
+        return step
 
     def read(self, index: int) -> Array | None:
         """A tensor's values where they are there: for a moment, since memory may be given to another tensor."""
@@ -441,7 +453,12 @@ class Program:
 
 
 def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:
-    """A node's step, and its outputs' specs with the shapes it infers. ModelError where the node can't be."""
+    """A node's step, and its outputs' specs with the types and shapes it gives. ModelError where the node can't be."""
+    types = op.output_types(specs)
+    retyped = tuple(replace(output, type=type_) for output, type_ in zip(specs.outputs, types, strict=True))
+    changes = any(new.type is not old.type for new, old in zip(retyped, specs.outputs, strict=True))
+    if changes and not (profile is Profile.XNNPACK and op.delegated(specs)):  # the delegate believes the file
+        specs = replace(specs, outputs=retyped)
     shapes = op.infer(specs, context)
     resolved: list[Shape | None] = [None] * len(specs.outputs)
     if not isinstance(shapes, Dynamic):
@@ -456,7 +473,7 @@ def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[
     specs = replace(specs, outputs=outputs)
     if profile is Profile.XNNPACK and not op.delegated(specs):
         profile = Profile.OPTIMIZED
-    return op.plan(specs, profile, context), outputs
+    return op.prepare(specs, profile, context), outputs
 
 
 def _empty(spec: Spec) -> Array:

@@ -11,6 +11,7 @@ from .kernels.profile import Profile
 from .model import Buffer, External, Graph, Model, Node, Quantization, Tensor
 from .op import Spec, Specs
 from .program import Runtime, plan_node
+from .sparsity import dense
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def _nodes(runtime: Runtime, number: int, graph: Graph) -> tuple[NodeFacts, ...]
 
 def _spec(tensor: Tensor) -> Spec:
     value = None
-    if tensor.is_constant and isinstance(tensor.data, Buffer) and tensor.sparsity is None:
-        value = tensor.array
+    if tensor.is_constant and isinstance(tensor.data, Buffer):
+        value = tensor.array if tensor.sparsity is None else dense(tensor)
     return Spec(tensor.shape or (), tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .language import F32, F64, I8, I32, I64, Function, Value
+from .language import F32, F64, I8, I16, I32, I64, Function, Value
 from .plan import Compiled, Eight, Family, Plan, float_bits, result, source
 from .target import Target
 
@@ -25,9 +25,11 @@ def largest_byte(f: Function, a: Value, size: Value) -> Value:
 def _write_softmax(f: Function, kind: str) -> None:
     """float32 exponentials from a table by distance from the maximum, added in order.
 
-    `away`: the quotient is rounded half up (it isn't negative); `half`: 0.5 is added in float32, then cut off.
+    `away`: the quotient is rounded half up (it isn't negative); `half`: 0.5 is added in float32, then cut off;
+    `wide`: as `away`, to int16 with a zero point.
     """
     row = f.arguments(SOFTMAX.slots)
+    step = 2 if kind == "wide" else 1
     out_scale = row.out_scale.truncate(I32).bits(F32)
     with f.loop(row.rows, a=row.a, out=row.out) as line:
         most = largest_byte(f, line.a, row.size)
@@ -41,23 +43,34 @@ def _write_softmax(f: Function, kind: str) -> None:
         factor = f.constant(1.0, F32).divide(each.sum * out_scale)
         with f.loop(row.size, a=line.a, out=line.out) as each:
             quotient = exponential(each.a) * factor
-            if kind == "away":
-                rounded = (quotient.convert("fpext", F64) + 0.5).convert("fptosi", I32)
-            else:
+            if kind == "half":
                 rounded = (quotient + 0.5).convert("fptosi", I32)
-            each.out.store(rounded.min(255).truncate(I8))
-            each.a, each.out = each.a + 1, each.out + 1
-        line.a, line.out = line.a + row.size, line.out + row.size
+            else:
+                rounded = (quotient.convert("fpext", F64) + 0.5).convert("fptosi", I32)
+            if kind == "wide":
+                probability = (rounded + row.zero_point.truncate(I32)).max(-32768).min(32767).truncate(I16)
+            else:
+                probability = rounded.min(255).truncate(I8)
+            each.out.store(probability)
+            each.a, each.out = each.a + 1, each.out + step
+        line.a, line.out = line.a + row.size, line.out + row.size * step
 
 
-SOFTMAX = Family("softmax", "*a *out #size #rows *table out_scale", _write_softmax)
+SOFTMAX = Family("softmax", "*a *out #size #rows *table out_scale zero_point", _write_softmax)
 
 
 def plan_softmax(
-    target: Target, rows: int, size: int, output: Eight, exponentials: npt.NDArray[np.float32], out_scale: float
+    target: Target,
+    rows: int,
+    size: int,
+    output: Eight | None,
+    exponentials: npt.NDArray[np.float32],
+    out_scale: float,
+    zero_point: int = 0,
 ) -> Compiled:
     """The runtime's float table rule on `rows` rows of `size`; output zero point is the least value of its type.
 
+    output None: int16 with `zero_point`.
     exponentials float32 (256,): element 255 - d is exp(-scale * beta * d), for a distance d from the maximum.
     """
     plan = Plan(target)
@@ -65,13 +78,15 @@ def plan_softmax(
         return plan.done("nothing to compute")
     plan.row(
         SOFTMAX,
-        "away" if output.signed else "half",
+        "wide" if output is None else "away" if output.signed else "half",
         a=source(),
         out=result(),
         size=size,
         rows=rows,
         table=plan.constant(exponentials.astype(np.float32)),
         out_scale=float_bits(out_scale),
+        zero_point=zero_point,
         work=rows * size * 8,
     )
+    plan.divisible(SOFTMAX, "rows", a=size, out=size)
     return plan.done("table of exponentials")

@@ -21,6 +21,7 @@ from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import broadcast, known
 from ._floats import Native
+from ._lookup import with_lookup
 from ._operands import arity, same_type
 
 T = TensorType
@@ -35,13 +36,17 @@ class Elementwise(Op):
 
     inputs: how many. types: of which the built-in kernels are made. versions: the version that first knew a type, 1
     where it isn't named. xnnpack: the quantized types that XNNPACK's delegate takes besides floats; None where it
-    takes no such node at all.
+    takes no such node at all. retypes: the built-in kernels give the output its type, whatever the file says.
     """
 
     inputs: ClassVar[int] = 1
     types: ClassVar[tuple[TensorType, ...]]
     versions: ClassVar[Mapping[TensorType, int]] = {}
     xnnpack: ClassVar[tuple[TensorType, ...] | None] = None
+    retypes: ClassVar[bool] = False
+
+    def output_types(self, specs: Specs) -> Sequence[TensorType]:
+        return [specs.input(0).type] * len(specs.outputs) if self.retypes else super().output_types(specs)
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         arity(specs, self.inputs)
@@ -68,6 +73,18 @@ class Elementwise(Op):
         if found not in self.types and not (profile is Profile.XNNPACK and found is T.FLOAT16):
             wanted = " or ".join(type_.name for type_ in self.types)
             raise Unsupported(f"expected {wanted} for {self.name}, got {found.name}", "inputs[0]")
+
+    def prepare(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        """The step, as a look-up where it is a function of one number of few bits."""
+        step, block = self.plan(specs, profile, context), self.block(specs, profile)
+        return with_lookup(step, specs, block) if block else step
+
+    def block(self, specs: Specs, profile: Profile) -> int:
+        """Elements that a vector loop takes at a time which rounds in another way than the scalar loop for the rest.
+
+        1: all are rounded alike. 0: not every element is computed from its own inputs alone.
+        """
+        return 1
 
     def delegated(self, specs: Specs) -> bool:
         return self.xnnpack is not None and takes_elementwise(specs, *self.xnnpack)
@@ -213,3 +230,9 @@ def refuse_zero(divisors: AnyArray, zero: int = 0) -> None:
     """RuntimeError where a divisor is 0 (quantized: its zero point)."""
     if (divisors == zero).any():
         raise RuntimeError(f"expected divisors other than {zero}, got {zero} - at `inputs[1]`")
+
+
+def refuse_overflow(a: AnyArray, b: AnyArray) -> None:
+    """RuntimeError where the most negative int32 or int64 is divided by -1, on which the runtime dies."""
+    if b.dtype.itemsize >= 4 and ((a == np.iinfo(b.dtype).min) & (b == -1)).any():
+        raise RuntimeError(f"expected quotients that {b.dtype} can hold, got {np.iinfo(b.dtype).min} / -1")

@@ -24,6 +24,7 @@ from ._elementwise import (
     plain_clamp,
     quantized,
     quantized_bounds,
+    refuse_overflow,
     refuse_zero,
     stretches_beyond_4,
     zero_points,
@@ -41,6 +42,7 @@ class Div(Elementwise):
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8, T.UINT8, T.INT16)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
 
@@ -77,6 +79,7 @@ class Div(Elementwise):
 
 def _divide_int32(a: AnyArray, b: AnyArray) -> AnyArray:
     refuse_zero(b)
+    refuse_overflow(a, b)
     wide: AnyArray = a.astype(np.int64)
     return np.asarray(np.sign(wide) * np.sign(b) * (np.abs(wide) // np.abs(b.astype(np.int64))))
 

@@ -24,6 +24,7 @@ class Maximum(Elementwise):
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

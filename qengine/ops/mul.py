@@ -69,6 +69,9 @@ class Mul(Elementwise):
             ratio = np.float32(a.scale) * np.float32(b.scale) / np.float32(output.scale)
         return bool(2**-16 <= ratio < 2**8)
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return {T.INT8: 16, T.UINT8: 8}.get(specs.input(0).type, 1) if profile is Profile.OPTIMIZED else 1
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()

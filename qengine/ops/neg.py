@@ -25,6 +25,7 @@ class Neg(Elementwise):
     rule: ClassVar[Rule] = LikeInput()
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT64, T.INT32, T.INT16, T.INT8)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

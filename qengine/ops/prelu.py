@@ -30,6 +30,7 @@ class Prelu(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8, T.INT16)
     inputs: ClassVar[int] = 2
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         arity(specs, 2)

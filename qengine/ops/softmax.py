@@ -61,6 +61,9 @@ class Softmax(Elementwise):
     def delegated(self, specs: Specs) -> bool:
         return self.beta == 1 and specs.input(0).type in FLOATS and specs.output().type in FLOATS
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 0
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()
@@ -108,11 +111,10 @@ class Softmax(Elementwise):
             return rounding(softmax_table(q, powers, output_scale)) + point
 
         def native(target: Target) -> Compiled | str:
-            if output.type is T.INT16:
-                return "no native kernel for these types"
-            if output_scale * 2.0**31 <= 1:
+            if output_scale * 2.0**30 <= 1:
                 return f"probabilities over a scale of {output_scale} exceed int32"
-            return plan_softmax(target, volume(shape[:-1]), shape[-1], eight(output), powers[::-1], output_scale)
+            bytes_out = None if output.type is T.INT16 else eight(output)
+            return plan_softmax(target, volume(shape[:-1]), shape[-1], bytes_out, powers[::-1], output_scale, point)
 
         return quantized("softmax", rows(rule), output, limits_of(output), "table of powers", native)
 

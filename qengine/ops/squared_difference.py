@@ -29,6 +29,7 @@ class SquaredDifference(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8)
     versions: ClassVar = {T.INT8: 2}
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..affine import quantize
-from ..errors import ModelError
-from ..model import Blockwise, Graph, Model, Node, Quantization, Tensor, TensorType
-from ..op import Array, Op
-from ..ops import find
+from ..model import Graph, Model, Node, Quantization, Tensor, TensorType
+from .constants import Constants, operator
 from .draft import Draft, Placed, floats, rewritten, shared_buffers
 from .plan import Activation, Bias, GraphPlan, NodePlan, Operand, Parameters, Plan, Treatment, Weight
 from .trial import operator_for
-from .weights import Quantized, quantize_bias, quantize_weights, rescaled, widened_scales
 
 REAL = TensorType.FLOAT32
 
@@ -31,16 +29,22 @@ class Applied:
     weights: dict[tuple[int, int], tuple[float, float]]
 
 
-def apply(model: Model, plan: Plan, parameters: Parameters) -> Applied:
-    """The quantized model: `parameters` gives every grid of every graph its scale and zero point."""
+LearnedScales = Mapping[tuple[int, Weight], NDArray[np.float64]]
+"""Scales of weights that training chose, by tensor of the first graph and how it is kept."""
+
+
+def apply(model: Model, plan: Plan, parameters: Parameters, scales: LearnedScales | None = None) -> Applied:
+    """The quantized model: `parameters` gives every grid of every graph its scale and zero point; `scales` those of
+    weights that don't follow from the weights."""
     drafts, stands = [], []
     weights: dict[tuple[int, int], tuple[float, float]] = {}
     for number, (graph, part) in enumerate(zip(model.graphs, plan.graphs, strict=True)):
-        work = _Applying(model, number, graph, plan, part, parameters[number])
+        learned = scales if scales is not None and number == 0 else {}
+        work = _Applying(model, number, graph, plan, part, parameters[number], learned)
         work.run()
         drafts.append(work.draft)
         stands.append(work.stands)
-        weights |= {(number, at): sums for at, sums in work.errors.items()}
+        weights |= {(number, at): sums for at, sums in work.constants.errors.items()}
     result, moves = rewritten(model, drafts, stands)
     return Applied(shared_buffers(result), tuple(moves), weights)
 
@@ -49,19 +53,22 @@ class _Applying:
     """One graph being quantized. Every new tensor and node is made once, when it is first needed."""
 
     def __init__(
-        self, model: Model, number: int, graph: Graph, plan: Plan, part: GraphPlan, parameters: Sequence[Quantization]
+        self,
+        model: Model,
+        number: int,
+        graph: Graph,
+        plan: Plan,
+        part: GraphPlan,
+        parameters: Sequence[Quantization],
+        scales: LearnedScales,
     ) -> None:
         self.model, self.number, self.graph = model, number, graph
         self.plan, self.part, self.parameters = plan, part, parameters
         self.draft = Draft(graph)
         self.placed: list[Placed] = []
         self.stands: dict[int, int] = {}
-        self.errors: dict[int, tuple[float, float]] = {}
-        self.at = 0
+        self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters, scales)
         self._forms: dict[tuple[int, int | None], int] = {}
-        self._narrow: dict[tuple[int, Weight], Quantized] = {}
-        self._kept: dict[tuple[int, Weight | None, bytes], int] = {}
-        self._biases: dict[tuple[int, bytes, TensorType], int] = {}
 
     def run(self) -> None:
         """Rewrites the draft."""
@@ -73,7 +80,7 @@ class _Applying:
             if i not in made and i not in self.graph.inputs and not tensor.is_constant:
                 self._forms[i, None] = i
         for at, (node, how) in enumerate(zip(self.graph.nodes, self.part.nodes, strict=True)):
-            self.at = at
+            self.constants.at = at
             self._node(node, how)
         outputs = [self._leave(i, types[1]) for i in self.graph.outputs]
         self.stands |= dict(zip(self.graph.outputs, outputs, strict=True))
@@ -205,7 +212,7 @@ class _Applying:
             intermediates=middle,
             version=None if changed else node.version,
         )
-        self.placed.append(Placed(made, (self.at,)))
+        self.placed.append(Placed(made, (self.constants.at,)))
 
     def _activation(self, how: NodePlan) -> TensorType | None:
         return next((self._type(o.grid) for o in how.inputs if isinstance(o, Activation)), None)
@@ -234,131 +241,10 @@ class _Applying:
                 return index
             return self._on_grid(index, operand.grid)
         if isinstance(operand, Weight):
-            return self._weight(node, position, operand, how)
+            return self.constants.weight(node, position, operand, how)
         if isinstance(operand, Bias):
-            return self._bias(node, position, operand, how)
+            return self.constants.bias(node, position, operand, how)
         return self._real(index)
-
-    # --- constants
-
-    def _weight(self, node: Node, position: int, weight: Weight, how: NodePlan) -> int:
-        """The narrowed constant's index, behind its DEQUANTIZE where it is decoded."""
-        index = node.inputs[position]
-        if weight.type is TensorType.FLOAT16:
-            return self._half(index)
-        made = self._quantized(node, position, weight, how)
-        self._note(floats(self.graph.tensors[index]), made.real())
-        key = (index, weight, made.scales.tobytes())
-        if key not in self._kept:
-            self._kept[key] = self._keep(index, weight, made)
-        return self._kept[key]
-
-    def _half(self, index: int) -> int:
-        tensor = self.graph.tensors[index]
-        values = self._finite(tensor)
-        limit = float(np.finfo(np.float16).max)
-        if np.abs(values).max(initial=0) > limit:
-            raise ModelError(
-                f"expected constants within float16's {limit}, got {np.abs(values).max()} in {tensor.name!r}: "
-                "keep the nodes that read it in float",
-                self._place(),
-            )
-        self._note(values, values.astype(np.float16))
-        key = (index, None, b"")
-        if key not in self._kept:
-            narrow = self.draft.constant(values.astype(np.float16), TensorType.FLOAT16, f"{tensor.name}_float16")
-            self._kept[key] = self._decoded(narrow, tensor)
-        return self._kept[key]
-
-    def _note(self, real: Array, narrow: Array) -> None:
-        """Adds the error of this node's weights up."""
-        signal, noise = self.errors.get(self.at, (0.0, 0.0))
-        squares = float(np.sum(np.square(real, dtype=np.float64)))
-        self.errors[self.at] = signal + squares, noise + float(np.sum((real - narrow.astype(np.float64)) ** 2))
-
-    def _keep(self, index: int, weight: Weight, made: Quantized) -> int:
-        tensor = self.graph.tensors[index]
-        if made.block_size:
-            scales = self.draft.constant(made.scales.astype(np.float16), TensorType.FLOAT16, f"{tensor.name}_scales")
-            quantization = Quantization(details=Blockwise(scales, -1, made.block_size))
-        else:
-            quantization = Quantization.of(made.scales, 0, made.axis)
-        name = f"{tensor.name}_{weight.type.name.lower()}" if weight.decoded else tensor.name
-        kept = self.draft.constant(made.values, weight.type, name, quantization)
-        return self._decoded(kept, tensor) if weight.decoded else kept
-
-    def _decoded(self, kept: int, tensor: Tensor) -> int:
-        """The real form of a narrowed constant, behind a DEQUANTIZE."""
-        result = self.draft.add(Tensor(tensor.name, tensor.shape, REAL))
-        self.placed.append(Placed(Node(operator("DEQUANTIZE"), (kept,), (result,))))
-        return result
-
-    def _quantized(self, node: Node, position: int, weight: Weight, how: NodePlan) -> Quantized:
-        """Weights as integers, with wider scales where an int32 bias would overflow otherwise."""
-        index = node.inputs[position]
-        values = self._finite(self.graph.tensors[index])
-        if (index, weight) not in self._narrow:
-            observer = self.plan.recipe.weight_observer
-            made = quantize_weights(values, weight.type, weight.axis, observer, weight.block_size, weight.bits)
-            self._narrow[index, weight] = made
-        made = self._narrow[index, weight]
-        for at, operand in enumerate(how.inputs):
-            if isinstance(operand, Bias) and operand.weight == position and operand.type is TensorType.INT32:
-                bias = floats(self.graph.tensors[node.inputs[at]])
-                scales = made.scales.astype(np.float64)
-                wider = widened_scales(bias, self._input_scale(node, operand, how), scales)
-                if (wider != scales).any():
-                    return rescaled(values, wider, weight.type, weight.axis, weight.bits)
-        return made
-
-    def _input_scale(self, node: Node, bias: Bias, how: NodePlan) -> float:
-        operand = how.inputs[bias.activation]
-        assert isinstance(operand, Activation)
-        scale = self.parameters[operand.grid].scale
-        assert scale is not None
-        return float(scale[0])
-
-    def _bias(self, node: Node, position: int, bias: Bias, how: NodePlan) -> int:
-        """The bias in units of input scale * weight scale."""
-        index = node.inputs[position]
-        tensor = self.graph.tensors[index]
-        values = self._finite(tensor)
-        weight = how.inputs[bias.weight]
-        if isinstance(weight, Weight):
-            weight_scales = self._quantized(node, bias.weight, weight, how).scales
-        else:
-            assert isinstance(weight, Activation)
-            held = self.parameters[weight.grid].scale
-            assert held is not None
-            weight_scales = held
-        scales = (np.float32(self._input_scale(node, bias, how)) * weight_scales).astype(np.float32)
-        if (scales < np.finfo(np.float32).tiny).any():
-            raise ModelError(
-                f"expected scales whose product float32 holds, got {self._input_scale(node, bias, how)} of the input "
-                f"and {weight_scales.min()} of weights: keep this node in float",
-                self._place(),
-            )
-        key = (index, scales.tobytes(), bias.type)
-        if key not in self._biases:
-            q = quantize_bias(values, scales, bias.type)
-            self._biases[key] = self.draft.constant(q, bias.type, tensor.name, Quantization.of(scales))
-        return self._biases[key]
-
-    def _finite(self, tensor: Tensor) -> Array:
-        values = floats(tensor)
-        if not np.isfinite(values).all():
-            raise ModelError(f"expected finite constants, got NaN or infinity in {tensor.name!r}", self._place())
-        return values
-
-    def _place(self) -> str:
-        return f"$.subgraphs[{self.number}].operators[{self.at}]"
-
-
-def operator(name: str) -> Op:
-    """An operator without options, by name."""
-    found = find(name)
-    assert found is not None
-    return found()
 
 
 def _as_unsigned(quantization: Quantization) -> Quantization:

@@ -149,7 +149,7 @@ class _Lowering:
             operand = None if how is None else how.inputs[position]
             if index < 0:
                 inputs.append(-1)
-            elif isinstance(operand, Activation) and self.graph.tensors[index].is_variable:
+            elif isinstance(operand, Activation) and self._is_state(index):
                 snaps.append((position, operand.grid))
                 inputs.append(self._real(index))
             elif isinstance(operand, Activation):
@@ -177,6 +177,9 @@ class _Lowering:
             if grid is not None and not passing:
                 del self._forms[index, None]
                 self._forms[index, grid] = self._snap(slot, index, grid, node.op.name == "AVERAGE_POOL_2D")
+
+    def _is_state(self, index: int) -> bool:
+        return self.graph.tensors[index].is_variable and index not in self.graph.inputs
 
     def _weight(self, node: Node, position: int, weight: Weight, how: NodePlan) -> int:
         index, bias = node.inputs[position], None
