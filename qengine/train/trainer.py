@@ -129,7 +129,7 @@ class Trainer:
         """Ranges, learned steps and ends stay as they are from now on."""
         for rule in self.network.ranges:
             rule.frozen = True
-        for narrow in self.network.weights.values():
+        for narrow in self.network.weights:
             narrow.frozen = True
 
     def _judge(self, row: Epoch) -> None:
@@ -183,7 +183,7 @@ class Trainer:
         network = self.network
         arrays = {key: array.copy() for key, array in network.parameters.items()}
         ranges = [rule.state() for rule in network.ranges]
-        weights = {str(target): narrow.state() for target, narrow in network.weights.items()}
+        weights = [narrow.state() for narrow in network.weights]
         return Snapshot("", arrays, {"ranges": ranges, "weights": weights})
 
     def _set_learned(self, snapshot: Snapshot) -> None:
@@ -192,8 +192,8 @@ class Trainer:
             array[...] = snapshot.arrays[key]
         for rule, state in zip(network.ranges, snapshot.facts["ranges"], strict=True):
             rule.restore(state)
-        for target, narrow in network.weights.items():
-            narrow.restore(snapshot.facts["weights"][str(target)])
+        for narrow, state in zip(network.weights, snapshot.facts["weights"], strict=True):
+            narrow.restore(state)
 
 
 def factors(network: Network, settings: Settings) -> dict[str, float]:
