@@ -180,6 +180,26 @@ def test_rules_mix_schemes() -> None:
     assert [model.graphs[0].tensors[i].type.name for i in last.inputs] == ["FLOAT32", "INT8", "FLOAT32"]
 
 
+def test_what_a_composite_computes_stays_float_and_is_watched_all_the_same() -> None:
+    b, x = start()
+    y = conv(b, x, 3, RNG)
+    inner = b.graph("how")
+    z = inner.input("z", (1, 8, 8, 3))
+    inner.returns([inner.add(op("TANH"), [z], name="inner tanh")])
+    y = b.add(
+        op("STABLEHLO_COMPOSITE", composite_name="squash", decomposition_subgraph_index=1), [y], shape=(1, 8, 8, 3)
+    )
+    made_ = quantize(b.model([conv(b, y, 2, RNG)]), "static_wi8_ai8", images(4))
+    names_ = [[node.op.name for node in graph.nodes] for graph in made_.model.graphs]
+    assert names_ == [
+        ["QUANTIZE", "CONV_2D", "DEQUANTIZE", "STABLEHLO_COMPOSITE", "QUANTIZE", "CONV_2D", "DEQUANTIZE"],
+        ["TANH"],
+    ]
+    seen = made_.ranges["1/inner tanh"]
+    assert (seen.samples, seen.low) == (4, 0.0)
+    assert 0.5 < seen.high < 1
+
+
 def test_16_bits_and_8_bits_meet_in_a_requantize() -> None:
     from qengine.ptq.recipe import Recipe, Rule
 
