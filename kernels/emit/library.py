@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .crew import LEAD, SERVE
+from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
-from .dynamic.depthwise import SCALE as DYNAMIC_SCALE
+from .dynamic.depthwise import SCALE
 from .dynamic.gemm import GEMM as DYNAMIC_GEMM
 from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
 from .elementwise import ADD, FLIP, MUL
@@ -51,8 +51,8 @@ _FLOAT = (
     QUANTIZE,
     UNARY_FAMILY,
 )
-_DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, DYNAMIC_SCALE)
-_RUNNING = (LEAD, SERVE, WALK)
+_DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
+_RUNNING = (HELP, LEAD, WALK)
 _ALL = (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 

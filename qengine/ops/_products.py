@@ -217,7 +217,7 @@ class Products:
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            rule = rule_of(requantize, weights.shape[self.axis])
+            rule = rule_of(requantize, weights.shape[self.axis], point)
             if isinstance(rule, str):
                 return rule
             return self.native(

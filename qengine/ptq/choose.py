@@ -38,6 +38,11 @@ class Chooser:
         self.number, self.graph, self.recipe, self.trial, self.is_replaced = number, graph, recipe, trial, is_replaced
         self.choices: list[Choice] = []
         self.refused: list[str] = []
+        self._producers = {i: at for at, node in enumerate(graph.nodes) for i in node.outputs}
+        self._readers: dict[int, list[int]] = {}
+        for at, node in enumerate(graph.nodes):
+            for i in node.inputs:
+                self._readers.setdefault(i, []).append(at)
 
     def choose(self, origins: Sequence[tuple[int, ...]] | None, source: Graph | None) -> list[Choice]:
         """Every node's treatment, and how its constants are kept. `refused` says what the recipe can't quantize."""
@@ -223,11 +228,8 @@ class Chooser:
     def _is_between_floats(self, node: Node) -> bool:
         if not isinstance(node.op.rule, LikeInput | LikeOutput) or node.op.weights:
             return False
-        producers = {i: at for at, other in enumerate(self.graph.nodes) for i in other.outputs}
-        before = [producers[i] for i in node.inputs if self._is_real(i) and i in producers]
-        after = [
-            at for at, other in enumerate(self.graph.nodes) if any(i in other.inputs for i in node.outputs if i >= 0)
-        ]
+        before = [self._producers[i] for i in node.inputs if self._is_real(i) and i in self._producers]
+        after = [at for i in node.outputs for at in self._readers.get(i, ())]
         around = [self.choices[at].treatment for at in (*before, *after)]
         kept = self.recipe.types() == (REAL, REAL) or not (
             {*node.inputs} & {*self.graph.inputs} or {*node.outputs} & {*self.graph.outputs}

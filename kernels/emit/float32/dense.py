@@ -71,6 +71,7 @@ def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
     )
     for (vectors, lanes, columns), group in alike:
         run = list(group)
+        size = vectors * lanes
         plan.row(
             DENSE,
             vectors,
@@ -89,3 +90,4 @@ def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
             work=len(run) * vectors * (k + 8),
             **layer.clamp.arguments,
         )
+        plan.divisible(DENSE, "panels", w=4 * k * size, bias=4 * size, out=4 * size)

@@ -169,6 +169,8 @@ def convolve_depthwise(plan: Plan, geometry: Geometry, layer: Layer, image: Plac
                     **more,
                     **layer.clamp.arguments,
                 )
+                family = WINDOW if inside else TAPS
+                plan.divisible(family, "lines", a=rows * stride_y * pitch, out=rows * out_pitch)
     return "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
 
 

@@ -197,6 +197,10 @@ def multiply(
                     work=lines * tiles * height * panel.vectors * (depth + 2),
                     **layer.clamp.arguments,
                 )
+                if lines > tiles:
+                    plan.divisible(GEMM, "lines", a=a_line, out=out_line)
+                else:
+                    plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo)
                 row += height * tiles
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emitted_cases import CHANNELS, geometries, layers, random_bytes
+from emitted_cases import CHANNELS, geometries, layers, random_bytes, requantizer
 from guarded import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,13 +17,12 @@ from qengine.kernels.emit.layer import Geometry, Layer, split_outliers
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FloatRule
 from qengine.kernels.reference import conv
-from qengine.kernels.requantizers import Float32
 
 
 def expected(layer, sums):
     """The layer's output for exact sums (..., channels) of products."""
     total = sums.astype(np.int64) + (0 if layer.bias is None else layer.bias)
-    round_ = Float32(layer.rule.scale)
+    round_ = requantizer(layer.rule)
     return round_(total.astype(np.int32), layer.output.zero_point, layer.low, layer.high, layer.weights.dtype)
 
 

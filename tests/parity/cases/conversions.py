@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -166,7 +166,7 @@ def mistyped() -> Iterator[Case]:
 class Sparse(Case):
     """A case whose first constant (dense in the builder) is stored as a sparse one."""
 
-    sparsity: Sparsity = Sparsity(None, None, None)
+    sparsity: Sparsity = field(default_factory=lambda: Sparsity(None, None, None))
     values: tuple[float, ...] = ()
 
     def model(self) -> Model:

@@ -1,4 +1,4 @@
-"""Functions of one number, in every type that has a kernel: the whole range of 8 bits, tails of the runtime's vectors."""
+"""Functions of one number, in each type with a kernel: the whole range of 8 bits, tails of the runtime's vectors."""
 
 from __future__ import annotations
 
