@@ -22,11 +22,11 @@ from qengine.program import Program, Runtime  # noqa: E402
 PAGE = ROOT / "docs" / "operators.md"
 HEAD = """# Operators
 
-Made by `python docs/make_operators.py`; a test fails when it is stale. A row is an operator with the types it was prepared
-with in `tests/parity`, where its outputs are compared with the runtime's in the same profile: bit for bit where they are
-integers. **native**: an emitted kernel runs it (where the processor and the shapes allow; `qengine inspect --plan` tells
-for a model). numpy: the reference runs. -: the runtime refuses it in this profile, and so does qengine, or no case says.
-An operator may take more types than these; one that it doesn't take is refused by name when memory is planned.
+Made by `python docs/make_operators.py`; a test fails when it is stale. A row is an operator with the types it was
+prepared with in `tests/parity`, where its outputs are compared with the runtime's in the same profile: bit for bit
+where they are integers. **native**: an emitted kernel runs it (where the processor and the shapes allow). numpy: the
+reference runs. -: the runtime refuses it in this profile, and so does qengine, or no case says. An operator may take
+more types than these; one that it doesn't take is refused by name when memory is planned.
 
 | operator | types | xnnpack | optimized | reference | output is quantized |
 |---|---|---|---|---|---|
@@ -78,7 +78,7 @@ def page() -> str:
     names = sorted(path.stem.upper() for path in (ROOT / "qengine" / "ops").glob("[a-z]*.py"))
     missing = [name for name in names if name not in seen]
     if missing:
-        lines += ["", "Built, tested operator by operator, without a parity case: " + ", ".join(missing) + "."]
+        lines += ["", "Built, without a parity case: " + ", ".join(missing) + "."]
     return HEAD + "\n".join(lines) + "\n"
 
 

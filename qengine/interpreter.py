@@ -91,7 +91,9 @@ class Interpreter:
             raise ValueError("expected no experimental_delegates, got some: qengine has no use for native delegates")
         self._compress = bool(experimental_compress_quantization_zero_points)
         self._keep_all = bool(experimental_preserve_all_tensors)
-        self._runtime = Runtime(self._model, self._profile, keep_all=self._keep_all, guard=debug)
+        self._runtime = Runtime(
+            self._model, self._profile, keep_all=self._keep_all, guard=debug, threads=num_threads or 1
+        )
         self._shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._programs: dict[int, Program] = {}
         self._views = _Views()

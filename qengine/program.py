@@ -12,6 +12,7 @@ import numpy as np
 
 from . import memory
 from .errors import ModelError, Unsupported
+from .kernels.emit.crew import Crew, processors
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
@@ -48,18 +49,21 @@ class Runtime:
         keep_all: bool = False,
         native: bool = True,
         guard: bool = False,
+        threads: int = 1,
         kernels: Mapping[str, CustomKernel] | None = None,
         after: Callable[[Program], None] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
-        says no too). guard: native steps run one by one, and memory around every tensor is watched. kernels: of custom
-        operators, by custom code; they go before those that come with qengine."""
+        says no too). guard: native steps run one by one, and memory around every tensor is watched. threads: among how
+        many native steps may be shared, at most one a processor. kernels: of custom operators, by custom code; they go
+        before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
         self.kernels = dict(kernels or {})
         self.after = after
+        self.crew: Crew | None = None
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if os.environ.get("QENGINE_CPU") == "none":
@@ -67,6 +71,8 @@ class Runtime:
         elif native:
             try:
                 self.target = variant()
+                if (size := min(threads, processors())) > 1:
+                    self.crew = Crew(size, self.target)
             except NoNativeCode as error:
                 self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
@@ -289,6 +295,7 @@ class Program:
                 self.persistent,
                 self.runtime.keep_all,
                 self.runtime.guard,
+                self.runtime.crew,
             )
             actions = self._native.calls()
         for action in actions:

@@ -15,6 +15,9 @@ from .pieces import Narrowing, dot_pairs, store, unpack, widen
 from .plan import Compiled, Eight, Family, Finish, Place, Plan, result, source
 from .target import Target
 
+BLOCK = 64
+"""Bytes or numbers that make whole vectors in every variant: where a long row may be divided."""
+
 
 def each_block(f: Function, size: Value, pointers: dict[str, Value], body: Callable[[dict[str, Value]], Value]) -> None:
     """Run `body` on every 4L bytes of `size`, storing what it gives at `out`; the last block is cut short.
@@ -105,6 +108,7 @@ def plan_flip(target: Target, size: int) -> Compiled:
     """int8 bytes to stored bytes, or stored bytes to int8."""
     plan = Plan(target)
     plan.row(FLIP, a=source(), out=result(), size=size, work=size // 64)
+    plan.divisible(FLIP, "size", BLOCK, a=1, out=1)
     return plan.done("sign flip")
 
 
@@ -204,6 +208,10 @@ def plan_binary(
             work=run.rows * (run.size // 64 + 1) * 30,
             **(swapped if run.swapped else numbers),
         )
+        if run.rows > 1:
+            plan.divisible(family, "rows", a=run.a_pitch, b=run.b_pitch, out=run.out_pitch)
+        else:
+            plan.divisible(family, "size", BLOCK, a=1, b=0 if run.scalar else 1, out=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from .add_fixed import ADD_FIXED
+from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
+from .dynamic.depthwise import SCALE
+from .dynamic.gemm import GEMM as DYNAMIC_GEMM
+from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
 from .float32.dense import DENSE as FLOAT_DENSE
@@ -48,7 +52,10 @@ _FLOAT = (
     QUANTIZE,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, WALK)}
+_DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
+_RUNNING = (HELP, LEAD, WALK)
+_ALL = (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
+FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
 def text(name: str, variant: Target) -> str:

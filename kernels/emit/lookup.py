@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .elementwise import each_block
+from .elementwise import BLOCK, each_block
 from .language import I8, I64, Function, Type, Value
 from .pieces import lookup16
 from .plan import Compiled, Family, Plan, result, source
@@ -90,5 +90,6 @@ def plan_lookup(target: Target, parts: Sequence[tuple[int, npt.NDArray[Any]]], i
                 table=plan.constant(packed),
                 work=size,
             )
+            plan.divisible(LOOKUP, "size", BLOCK, a=index_bits // 8, out=table.itemsize)
         done += size
     return plan.done("table of all values")

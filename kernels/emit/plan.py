@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,21 @@ class Family:
                 raise ValueError(f"expected {slot[1:]} of {self.name} to be at least 1, got {count}")
         return tuple([values[name] for name in names])
 
+    def slot(self, name: str) -> int:
+        """Where the argument of this name lies."""
+        return self.slots.replace("*", "").replace("#", "").split().index(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a row becomes two: the argument at `slot` counts what can be divided, after every `unit` of it, and for each
+    one counted the arguments at `steps` move on by so much.
+    """
+
+    slot: int
+    steps: tuple[tuple[int, int], ...]
+    unit: int = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -115,6 +130,7 @@ class Row:
     kernel: str
     arguments: tuple[int | Place, ...]
     work: int
+    divisible: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +140,32 @@ class BoundRow:
     kernel: str
     arguments: tuple[int, ...]
     work: int
+    divisible: Cut | None = None
+
+    def cut(self, work: float) -> tuple[BoundRow | None, BoundRow | None]:
+        """A first part of about so much work, and the rest; one is None where it would be empty.
+
+        A row that can't be divided goes where most of it belongs.
+        """
+        if self.work <= work:
+            return self, None
+        part = work / self.work
+        if self.divisible is None:
+            return (self, None) if part >= 0.5 else (None, self)
+        slot, steps, unit = self.divisible.slot, self.divisible.steps, self.divisible.unit
+        count = self.arguments[slot]
+        taken = round(part * count / unit) * unit
+        if not 0 < taken < count:
+            return (self, None) if taken else (None, self)
+        first, rest = list(self.arguments), list(self.arguments)
+        first[slot], rest[slot] = taken, count - taken
+        for moved, step in steps:
+            rest[moved] += taken * step
+        done = self.work * taken // count
+        return (
+            BoundRow(self.kernel, tuple(first), done, self.divisible),
+            BoundRow(self.kernel, tuple(rest), self.work - done, self.divisible),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +202,10 @@ class Compiled:
             return argument
 
         return [
-            [BoundRow(row.kernel, tuple([resolved(a) for a in row.arguments]), row.work) for row in stage]
+            [
+                BoundRow(row.kernel, tuple([resolved(a) for a in row.arguments]), row.work, row.divisible)
+                for row in stage
+            ]
             for stage in self.stages
         ]
 
@@ -175,8 +220,16 @@ class Plan:
     scratch: int = 0
 
     def row(self, family: Family, *words: object, work: int = 0, **arguments: int | Place) -> None:
+        """One call of a kernel."""
         kernel = "_".join([family.name, *(str(word) for word in words)])
         self.stages[-1].append(Row(kernel, family.arguments(arguments), work))
+
+    def divisible(self, family: Family, counted: str, unit: int = 1, **steps: int) -> None:
+        """Says of the last row, of that family, how threads may divide it: after every `unit` of what the argument
+        `counted` counts; the arguments in `steps` move on by so much for one of it.
+        """
+        moved = tuple((family.slot(name), step) for name, step in steps.items())
+        self.stages[-1][-1] = replace(self.stages[-1][-1], divisible=Cut(family.slot(counted), moved, unit))
 
     def then(self) -> None:
         """What follows needs what came before."""

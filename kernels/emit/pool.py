@@ -153,6 +153,7 @@ def _plan_windows(
                 work=x.count * y.count * block.count * (4 * taps_y * taps_x + 40),
                 **numbers(y.taps * x.taps),
             )
+            plan.divisible(family, "lines", a=geometry.stride[0] * pitch, out=out_pitch)
 
 
 def window_sizes(geometry: Geometry) -> set[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .elementwise import BLOCK
 from .language import F32, F64, I8, I32, Function, Value
 from .pieces import Narrowing, store
 from .plan import Compiled, Eight, Family, Finish, Plan, double_bits, float_bits, result, source
@@ -101,6 +102,7 @@ def plan_quantize(target: Target, scale: float, output: Eight, parts: Sequence[t
                 finish=finish.argument,
                 work=size,
             )
+            plan.divisible(QUANTIZE, "size", BLOCK, a=4, out=1)
         done += size
     return plan.done("floats to bytes")
 
@@ -164,5 +166,6 @@ def plan_dequantize(target: Target, input: Eight, scale: float, parts: Sequence[
                 offset=float_bits(-input.zero_point * float(np.float32(scale))),
                 work=size,
             )
+            plan.divisible(DEQUANTIZE, "size", BLOCK, a=1, out=4)
         done += size
     return plan.done("bytes to floats")

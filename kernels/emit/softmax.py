@@ -88,4 +88,5 @@ def plan_softmax(
         zero_point=zero_point,
         work=rows * size * 8,
     )
+    plan.divisible(SOFTMAX, "rows", a=size, out=size)
     return plan.done("table of exponentials")

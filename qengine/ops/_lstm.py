@@ -62,6 +62,10 @@ class Layout:
     def bias(self, gate: int) -> int:
         return self.weights + 11 + gate
 
+    def aux_weights(self, gate: int) -> int:
+        assert self.aux is not None
+        return self.aux + gate
+
     @property
     def projection(self) -> int:
         return self.weights + 15
@@ -129,6 +133,15 @@ class Part:
             if output != cells:
                 raise ModelError(f"expected as many outputs as cells without a projection, got {output}", "inputs")
         self._check_states(batch, integer=integer)
+
+    def check_aux(self, width: int | None) -> None:
+        """ModelError where the weights of a second input (.., width) don't fit, or, for None, are there."""
+        for gate in range(4):
+            index = self.layout.aux_weights(gate)
+            if width is None:
+                self._forbid(index, "such weights of the other gates")
+            elif gate in self.gates:
+                self._require(index, (self.sizes.cells, width), self.kind)
 
     def _check_states(self, batch: int, *, integer: bool) -> None:
         states = [
@@ -201,7 +214,7 @@ class Part:
     def _gate(self, gate: int, arrays: dict[int, AnyArray | None], settings: Settings) -> Gate:
         layout = self.layout
         peephole = layout.peephole(gate)
-        aux = None if layout.aux is None else layout.aux + gate
+        aux = None if layout.aux is None else layout.aux_weights(gate)
         norm = layout.norm + gate if self.normalized and layout.norm is not None else None
         return Gate(
             self._matrix(layout.input_weights(gate), arrays, settings),

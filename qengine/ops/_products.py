@@ -10,11 +10,13 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.dynamic.layer import Layer as DynamicLayer
 from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Clamp
+from ..kernels.emit.float32.pieces import Clamp, Order
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
+from ..kernels.reference import dynamic_range
 from ..kernels.reference.conv import Geometry, clamped
 from ..kernels.reference.dynamic_range import Rows
 from ..kernels.reference.matmul import centered, product_type, with_bias
@@ -33,7 +35,20 @@ Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
 NativeFloat = Callable[[Target, FloatLayer], Compiled]
+NativeDynamic = Callable[[Target, DynamicLayer, int], Compiled | str]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
+
+QUANTIZING: dict[Quantize, str] = {
+    dynamic_range.quantize_xnnpack: "xnnpack",
+    dynamic_range.quantize_asymmetric: "asymmetric",
+    dynamic_range.quantize_symmetric: "symmetric",
+}
+SCALING: dict[Scaled, str] = {
+    dynamic_range.scaled_fused: "fused",
+    dynamic_range.scaled_together: "together",
+    dynamic_range.scaled_weights_first: "weights",
+}
+"""What the emitted kernels call the ways of quantizing and of scaling."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,8 @@ class Products:
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     widened: another type than its own that the output of UINT8 activations may have.
-    native, native_float: the planners of the emitted kernels over 8 bits and float32, given constant weights and bias.
+    native, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and bias, over
+    8 bits, over float32, and over float32 quantized on the fly in so many rows.
     """
 
     x: Spec
@@ -59,6 +75,7 @@ class Products:
     widened: TensorType | None = None
     native: Native | None = None
     native_float: NativeFloat | None = None
+    native_dynamic: NativeDynamic | None = None
 
     @property
     def _macs(self) -> int:
@@ -106,7 +123,8 @@ class Products:
         if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
             raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
 
-    def plan_float(self) -> Step:
+    def plan_float(self, order: Order = Order.FUSED) -> Step:
+        """order: the one in which the native kernels take sums."""
         low, high = self.fused.bounds
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
@@ -119,7 +137,7 @@ class Products:
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
-            return self.native_float(target, FloatLayer(*constants, Clamp(low, high)))
+            return self.native_float(target, FloatLayer(*constants, Clamp(low, high), order))
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
 
@@ -148,7 +166,25 @@ class Products:
             result = scaled(sums.reshape(rows, -1, channels), scale, weight_scale, offsets)
             return clamped(result.reshape(shape), low, high)
 
-        return Step(run, f"{self.kernel}_dynamic", f"{quantize.__name__}, {scaled.__name__}", self._macs)
+        def compiled(target: Target) -> Compiled | str:
+            if self.native_dynamic is None:
+                return "no native kernel for these types"
+            constants = self._constants()
+            if isinstance(constants, str):
+                return constants
+            weights, bias = constants
+            layer = DynamicLayer(
+                weights.astype(np.int8),
+                np.broadcast_to(weight_scale, channels).astype(np.float32),
+                np.zeros(channels, np.float32) if bias is None else bias,
+                Clamp(low, high),
+                QUANTIZING[quantize],
+                SCALING[scaled],
+            )
+            return self.native_dynamic(target, layer, rows)
+
+        why = f"{quantize.__name__}, {scaled.__name__}"
+        return Step(run, f"{self.kernel}_dynamic", why, self._macs, compiled)
 
     def plan_integer(self, rounding: type[Requantizer], *, single: bool = False) -> Step:
         """Exact sums, int32 that wrap (int64 for the rules that take it), brought to the output's scale by `rounding`.
@@ -228,6 +264,17 @@ def sliding(x: Spec, filters: Spec, stride: tuple[int, int], dilation: tuple[int
     reached = (rows.before + height + rows.after) * (columns.before + width + columns.after)
     check(batch * reached * channels * x.type.dtype.itemsize)
     return Geometry(stride, dilation, (rows.output, columns.output), (rows.before, columns.before))
+
+
+LARGEST = 25
+"""Taps of the largest filter for which XNNPACK has a depthwise kernel; others are grouped convolutions to it."""
+
+
+def xnnpack_order(products: Products) -> Order:
+    """In which order XNNPACK sums a convolution: one kernel where every group has one channel in and out."""
+    weights, channels = known(products.weights), known(products.x)[3]
+    single = weights[products.axis] == channels and products.terms == weights[1] * weights[2] <= LARGEST
+    return Order.DOWN if single else Order.FUSED
 
 
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:

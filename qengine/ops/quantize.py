@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..delegate import FLOATS
-from ..errors import ModelError
+from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.quantize import ToBytes, plan_quantize
@@ -54,8 +54,10 @@ class Quantize(Elementwise):
 
     def check_output(self, x: Spec, output: Spec) -> None:
         allowed = _OUTPUTS.get(x.type, ())
+        if not allowed:
+            raise Unsupported(f"QUANTIZE of {x.type.name}", "inputs[0]")
         if output.type not in allowed:
-            names = " or ".join(type_.name for type_ in allowed) or "another input"
+            names = " or ".join(type_.name for type_ in allowed)
             raise ModelError(f"expected {names} of {x.type.name}, got {output.type.name}", "outputs[0]")
 
     def delegated(self, specs: Specs) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..errors import ModelError
 from ..model import Graph, Node, TensorType
-from ..op import LikeInput, LikeOutput, Unquantized
+from ..op import LikeInput, LikeOutput, Unquantized, Weights
+from .fuse import has_option
 from .plan import Activation, Bias, Operand, Treatment, Weight
 from .recipe import Recipe, Scheme
 from .recurrent import Recurrent, recurrent_operands
@@ -30,12 +32,17 @@ class Choice:
 
 
 class Chooser:
-    """Decides for the nodes of one graph."""
+    """Decides for the nodes of one graph. is_replaced: whether it only says what a composite computes."""
 
-    def __init__(self, number: int, graph: Graph, recipe: Recipe, trial: Trial) -> None:
-        self.number, self.graph, self.recipe, self.trial = number, graph, recipe, trial
+    def __init__(self, number: int, graph: Graph, recipe: Recipe, trial: Trial, *, is_replaced: bool = False) -> None:
+        self.number, self.graph, self.recipe, self.trial, self.is_replaced = number, graph, recipe, trial, is_replaced
         self.choices: list[Choice] = []
         self.refused: list[str] = []
+        self._producers = {i: at for at, node in enumerate(graph.nodes) for i in node.outputs}
+        self._readers: dict[int, list[int]] = {}
+        for at, node in enumerate(graph.nodes):
+            for i in node.inputs:
+                self._readers.setdefault(i, []).append(at)
 
     def choose(self, origins: Sequence[tuple[int, ...]] | None, source: Graph | None) -> list[Choice]:
         """Every node's treatment, and how its constants are kept. `refused` says what the recipe can't quantize."""
@@ -62,6 +69,8 @@ class Chooser:
         self._check_float(node, at)
         if scheme.compute == "float":
             return Choice(Treatment.FLOAT, scheme, nothing, why="" if self.recipe.scheme is scheme else "by a rule")
+        if self.is_replaced:
+            return Choice(Treatment.FLOAT, scheme, nothing, why="delegates replace the composite that this computes")
         if node.op.name in _CALLERS:
             return Choice(Treatment.FLOAT, scheme, nothing, why="hands real numbers to another graph")
         if self._keeps_resources(node):
@@ -128,10 +137,11 @@ class Chooser:
             if weights.input >= len(node.inputs) or not self._is_real(node.inputs[weights.input]):
                 continue
             shares = isinstance(node.op.rule, LikeInput) and weights.input in node.op.rule.inputs
-            if shares or not self.graph.tensors[node.inputs[weights.input]].is_constant:
+            operand = weights.axis < 0  # BATCH_MATMUL: the converter treats its second matrix like any operand
+            if shares or operand or not self.graph.tensors[node.inputs[weights.input]].is_constant:
                 weight: Operand = operands[weights.input]
             else:
-                axis = None if scheme.granularity == "tensorwise" else weights.axis
+                axis = None if scheme.granularity == "tensorwise" else self._axis(node, weights)
                 weight = operands[weights.input] = Weight(scheme.weight_type, axis)
             if weights.bias is None or weights.bias >= len(node.inputs) or node.inputs[weights.bias] < 0:
                 continue
@@ -154,7 +164,7 @@ class Chooser:
         ]
         if not kept:
             return Choice(Treatment.FLOAT, scheme, nothing)
-        axes = {weights.input: weights.axis for weights in node.op.weights}
+        axes = {weights.input: self._axis(node, weights) for weights in node.op.weights}
         why = ""
         if scheme.compute == "dynamic":
             dynamic = self._weights(node, scheme, kept, axes, decoded=False)
@@ -173,6 +183,15 @@ class Chooser:
             why = why or "channelwise: only computing operators take blocks"
         decoded = self._weights(node, scheme, kept, axes, decoded=True)
         return Choice(Treatment.WEIGHT_ONLY, scheme, decoded, why=why)
+
+    def _axis(self, node: Node, weights: Weights) -> int:
+        """The dimension of a weight's channels, counted from 0; the last but one where they are read transposed."""
+        if weights.axis >= 0:
+            return weights.axis
+        transposed: Any = node.op
+        turned = has_option(node.op, "adj_y") and transposed.adj_y
+        rank = len(self.graph.tensors[node.inputs[weights.input]].shape or ())
+        return rank - 2 if turned else rank + weights.axis
 
     def _weight_axes(self, node: Node, scheme: Scheme) -> list[bool]:
         """Per input whether it is to be kept narrow: weights, and with float16 every constant."""
@@ -209,11 +228,8 @@ class Chooser:
     def _is_between_floats(self, node: Node) -> bool:
         if not isinstance(node.op.rule, LikeInput | LikeOutput) or node.op.weights:
             return False
-        producers = {i: at for at, other in enumerate(self.graph.nodes) for i in other.outputs}
-        before = [producers[i] for i in node.inputs if self._is_real(i) and i in producers]
-        after = [
-            at for at, other in enumerate(self.graph.nodes) if any(i in other.inputs for i in node.outputs if i >= 0)
-        ]
+        before = [self._producers[i] for i in node.inputs if self._is_real(i) and i in self._producers]
+        after = [at for i in node.outputs for at in self._readers.get(i, ())]
         around = [self.choices[at].treatment for at in (*before, *after)]
         kept = self.recipe.types() == (REAL, REAL) or not (
             {*node.inputs} & {*self.graph.inputs} or {*node.outputs} & {*self.graph.outputs}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..errors import Unsupported
 from ..model import Graph, Model, Node, Shape, TensorType
@@ -32,10 +33,11 @@ def place(
     by graph and index, where running has shown them; else the file's.
     """
     trial = Trial(model, shapes)
+    replaced = _replaced(model)
     graphs = []
     refused: list[str] = []
     for number, graph in enumerate(model.graphs):
-        chooser = Chooser(number, graph, recipe, trial)
+        chooser = Chooser(number, graph, recipe, trial, is_replaced=number in replaced)
         choices = chooser.choose(
             None if origins is None else origins[number], None if source is None else source.graphs[number]
         )
@@ -44,10 +46,21 @@ def place(
     if refused:
         listed = "; ".join(refused[:5]) + (f"; and {len(refused) - 5} more" if len(refused) > 5 else "")
         raise Unsupported(
-            f"expected operators that can be quantized so, got {listed}. Name them in keep_in_float, or give the "
-            "recipe unquantizable='float' to leave all such nodes float between DEQUANTIZE and QUANTIZE"
+            f"expected operators that can be quantized so, got {listed}. Name them in keep_in_float, or give "
+            "the recipe unquantizable='float' to leave all such nodes float between DEQUANTIZE and QUANTIZE"
         )
     return Plan(recipe, tuple(graphs))
+
+
+def _replaced(model: Model) -> set[int]:
+    """Graphs that say what a STABLEHLO_COMPOSITE computes: the runtime's delegate may do so otherwise, in float."""
+    found = set()
+    for graph in model.graphs:
+        for node in graph.nodes:
+            composite: Any = node.op
+            if node.op.name == "STABLEHLO_COMPOSITE":
+                found.add(int(composite.decomposition_subgraph_index))
+    return found
 
 
 class Walk:

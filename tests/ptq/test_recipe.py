@@ -28,6 +28,7 @@ def test_fields_of_the_scheme_may_be_given_directly() -> None:
 def test_the_converter_leaves_small_weights_of_dynamic_models_alone() -> None:
     assert Recipe.named("dynamic_wi8_afp32").min_weight_elements == 1024
     assert Recipe.named("static_wi8_ai8").min_weight_elements == 0
+    assert Recipe.named("float16").min_weight_elements == 64
     assert Recipe.named("dynamic_wi8_afp32", min_weight_elements=7).min_weight_elements == 7
 
 

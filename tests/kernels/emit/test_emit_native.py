@@ -15,9 +15,15 @@ from fresh import fresh_process
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
 from qengine.kernels.emit.convolution import plan_convolution
+from qengine.kernels.emit.crew import HELP, LEAD
 from qengine.kernels.emit.dense import plan_dense
 from qengine.kernels.emit.depthwise import plan_depthwise
+from qengine.kernels.emit.dynamic import products as dynamic
+from qengine.kernels.emit.dynamic.depthwise import plan_depthwise as plan_dynamic_depthwise
+from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING
+from qengine.kernels.emit.dynamic.layer import Layer as DynamicLayer
 from qengine.kernels.emit.fill import COPY
+from qengine.kernels.emit.float32.pieces import ANY
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.move import plan_moves
@@ -106,13 +112,24 @@ def plans_of_every_kind(variant):
         table = rng.permutation(100)[:, None] * size + np.arange(size)
         yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     yield from float_plans(variant)
-    yield from recurrent_plans(variant)
+    yield from dynamic_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
     yield plan.done("a copy")
 
 
+def dynamic_plans(variant):
+    for quantizing, scaling in itertools.product(QUANTIZING, SCALING):
+        ones = np.ones(20, np.float32)
+        layer = DynamicLayer(np.ones((20, 9), np.int8), ones, ones, ANY, quantizing, scaling)
+        yield dynamic.plan_dense(variant, 2, layer)
+        geometry = Geometry(1, (5, 5, 20), (5, 5, 20), (3, 3), before=(1, 1))
+        weights = np.ones((1, 3, 3, 20), np.int8)
+        yield plan_dynamic_depthwise(variant, geometry, DynamicLayer(weights, ones, ones, ANY, quantizing, scaling))
+
+
 def recurrent_plans(variant):
+    """Their states change from call to call."""
     rule = DoubleRounding.from_real(np.asarray(0.01))
     ones = np.ones((6, 5), np.int8)
     gates = [Gate(Sum.of(ones, 1, None, rule), Sum.of(np.ones((6, 6), np.int8), 1, None, rule)) for _ in range(4)]
@@ -124,7 +141,9 @@ def recurrent_plans(variant):
 
 
 def kernels_of_every_kind(variant):
-    return sorted({WALK.name}.union(*(compiled.kernels for compiled in plans_of_every_kind(variant))))
+    drivers = {HELP.name, LEAD.name, WALK.name}
+    every = [*plans_of_every_kind(variant), *recurrent_plans(variant)]
+    return sorted(drivers.union(*(compiled.kernels for compiled in every)))
 
 
 def test_every_family_is_among_the_kernels_tried():
