@@ -6,15 +6,25 @@ alternates within one run, lap by lap, and a claim is the median of the laps' ra
 
 from __future__ import annotations
 
+import datetime
+import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import __version__
+from .kernels.emit import native
+from .kernels.emit.elementwise import plan_flip
+from .kernels.emit.program import Program as Rows
+from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Model
 from .program import Program, Runtime
@@ -69,8 +79,10 @@ def lap(call: Callable[[], object], count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def alternate(calls: Mapping[str, Callable[[], object]], seconds: float, rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of one call, per round, by name: A B C A B C ..., `seconds` for each name after a few calls to warm up."""
+def alternate(
+    calls: Mapping[str, Callable[[], object]], seconds: float, rounds: int = ROUNDS
+) -> dict[str, list[float]]:
+    """Seconds of one call, per round, by name: A B C A B C ..., `seconds` for each name after calls to warm up."""
     counts = {}
     for name, call in calls.items():
         call()
@@ -127,7 +139,7 @@ class NodeTime:
     microseconds: float
 
 
-def node_times(model: Model, profile: Profile, seconds: float, shapes: Iterable[Sequence[int]] | None = None) -> list[NodeTime]:
+def node_times(model: Model, profile: Profile, seconds: float) -> list[NodeTime]:
     """What each node of the first graph takes on one thread; constants that are computed while preparing take nothing.
 
     Nodes run one by one, so the sum is more than a whole call takes by what they share: a cache that is still warm.
@@ -135,8 +147,7 @@ def node_times(model: Model, profile: Profile, seconds: float, shapes: Iterable[
     runtime = Runtime(model, profile, separate=True)
     program = Program(runtime, 0)
     graph = model.graphs[0]
-    given = [graph.tensors[i].shape or () for i in graph.inputs] if shapes is None else list(shapes)
-    program.prepare([tuple(shape) for shape in given])
+    program.prepare([graph.tensors[i].shape or () for i in graph.inputs])
     for i in graph.inputs:
         value = program.values[i]
         if value is not None and value.flags.writeable:
@@ -148,30 +159,82 @@ def node_times(model: Model, profile: Profile, seconds: float, shapes: Iterable[
             for call in program.calls:
                 start = time.perf_counter()
                 call.run()
-                for step in call.steps:
-                    took.setdefault(step, []).append(time.perf_counter() - start)
+                took.setdefault(call.steps[0], []).append(time.perf_counter() - start)
             if not program.calls:
                 break
-    calling = _cost_of_calling()
+    calling = 0.0 if runtime.target is None else _cost_of_calling(runtime.target)
+    native_steps = {call.steps[0] for call in program.calls if call.native is not None}
     result = []
     for prepared in program.steps:
-        laps = took.get(prepared.index)
-        micros = 0.0 if laps is None else max(0.0, statistics.median(laps) - calling) * 1e6
+        laps = took.get(prepared.index, [0.0])
+        micros = max(0.0, statistics.median(laps) - (calling if prepared.index in native_steps else 0)) * 1e6
         macs = 0 if prepared.step is None else prepared.step.macs
         kernel, why = ("constant", "computed while preparing") if prepared.folded else (prepared.kernel, prepared.why)
         result.append(NodeTime(prepared.index, prepared.node.op.name, kernel, why, macs, micros))
     return result
 
 
-def _cost_of_calling() -> float:
-    """Seconds that taking the time of nothing takes."""
+def _cost_of_calling(target: Target) -> float:
+    """Seconds that a native call of nothing takes."""
+    nothing = Rows(plan_flip(target, 0).bind([0], [0]), target)
     took = []
-    for _ in range(100):
+    for _ in range(200):
         start = time.perf_counter()
-        _nothing()
+        nothing.run()
         took.append(time.perf_counter() - start)
     return statistics.median(took)
 
 
-def _nothing() -> None:
-    return None
+KERNEL_SETS = {
+    "XNNPACK": "AUTO",
+    "no delegates": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "reference": "BUILTIN_REF",
+}
+"""The runtime's kernel sets, and its names for how to choose them."""
+
+
+def runtimes(content: bytes, threads: int = 1) -> dict[str, Interpreting]:
+    """The runtime's interpreters of a model by kernel set, tensors allocated; none where it isn't installed.
+
+    A kernel set that refuses the model is left out.
+    """
+    if find_spec("ai_edge_litert") is None:
+        return {}
+    module = import_module("ai_edge_litert.interpreter")
+    found: dict[str, Interpreting] = {}
+    for name, resolver in KERNEL_SETS.items():
+        kind = getattr(module.OpResolverType, resolver)
+        try:
+            made = module.Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=threads)
+            made.allocate_tensors()
+        except (RuntimeError, ValueError):
+            continue
+        found[name] = made
+    return found
+
+
+def about(threads: int = 1) -> dict[str, str | int]:
+    """What a measurement must name: processor, versions, threads, date."""
+    facts: dict[str, str | int] = {"processor": _processor(), "threads": threads}
+    try:
+        facts |= {"variant": native.variant().name, "compiler": native.host().versions}
+    except native.NoNativeCode as error:
+        facts["variant"] = str(error)
+    facts |= {"Python": platform.python_version(), "NumPy": np.__version__, "qengine": __version__}
+    if find_spec("ai_edge_litert") is not None:
+        facts["ai-edge-litert"] = metadata.version("ai-edge-litert")
+    return facts | {"date": datetime.datetime.now(datetime.UTC).date().isoformat()}
+
+
+def _processor() -> str:
+    """The processor as the system names it and as LLVM knows it."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    except OSError:
+        pass
+    try:
+        return f"{name} ({native.host().processor})"
+    except native.NoNativeCode:
+        return name

@@ -107,6 +107,12 @@ class Assembly:
         close()
         return actions
 
+    @property
+    def packed_bytes(self) -> int:
+        """Constants as the native steps have them: packed weights, tables."""
+        steps = (part.compiled for part in self.parts if part.compiled is not None)
+        return sum(array.nbytes for step in steps for array in step.constants)
+
     # --- memory
 
     def _root(self, tensor: int) -> int:

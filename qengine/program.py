@@ -448,6 +448,16 @@ class Program:
                 value[...] = _empty(spec)
 
     @property
+    def arena_bytes(self) -> int:
+        """Memory that activations share in native calls."""
+        return 0 if self._native is None else self._native.arena_bytes
+
+    @property
+    def packed_bytes(self) -> int:
+        """Constants packed for native calls."""
+        return 0 if self._native is None else self._native.packed_bytes
+
+    @property
     def steps(self) -> Sequence[Prepared]:
         """The nodes in order, with what was planned for each."""
         return self._steps
