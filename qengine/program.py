@@ -17,7 +17,7 @@ from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
-from .native import Assembly, Part, roomy
+from .native import Assembly, Call, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops.custom import find
 from .sparsity import dense
@@ -50,17 +50,19 @@ class Runtime:
         native: bool = True,
         guard: bool = False,
         threads: int = 1,
+        separate: bool = False,
         kernels: Mapping[str, CustomKernel] | None = None,
         after: Callable[[Program], None] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
         says no too). guard: native steps run one by one, and memory around every tensor is watched. threads: among how
-        many native steps may be shared, at most one a processor. kernels: of custom operators, by custom code; they go
-        before those that come with qengine."""
+        many native steps may be shared, at most one a processor. separate: native steps run one by one, to be timed.
+        kernels: of custom operators, by custom code; they go before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
+        self.separate = separate
         self.kernels = dict(kernels or {})
         self.after = after
         self.crew: Crew | None = None
@@ -126,6 +128,7 @@ class Program:
     """One graph, prepared for given input shapes.
 
     specs: per tensor what is known of it; values: per tensor its array, or None where it isn't computed (yet).
+    calls: what a run does, in order.
     Arrays of inputs, outputs and variables stay where they are as long as their shape does.
     """
 
@@ -282,9 +285,9 @@ class Program:
     def _assemble(self) -> None:
         """Joins compiled steps into native calls, in between the steps that NumPy runs."""
         self._native: Assembly | None = None
-        self._actions: list[Callable[[], None]] = []
+        self.calls: list[Call] = []
         parts = [self._part(prepared) for prepared in self._steps if not prepared.folded]
-        actions: Sequence[Callable[[], None] | Part] = parts
+        actions: Sequence[Call | Part] = parts
         if any(part.compiled is not None for part in parts):
             assert self.runtime.target is not None
             self._native = Assembly(
@@ -296,13 +299,13 @@ class Program:
                 self.runtime.keep_all,
                 self.runtime.guard,
                 self.runtime.crew,
+                self.runtime.separate,
             )
             actions = self._native.calls()
         for action in actions:
             if isinstance(action, Part):
-                self._actions.append(partial(self._run_node, self._steps[action.index]))
-            else:
-                self._actions.append(action)
+                action = Call(partial(self._run_node, self._steps[action.index]), (action.index,))
+            self.calls.append(action)
 
     def _part(self, prepared: Prepared) -> Part:
         """A node with its rows, where it has a native kernel that can run here; else with the reason why not."""
@@ -355,15 +358,13 @@ class Program:
     @property
     def run(self) -> Callable[[], None]:
         """Runs all nodes in order on the values that are there. RuntimeError where a value makes a node impossible."""
-        if len(self._actions) == 1 and not isinstance(self._actions[0], partial):
-            return self._actions[0]
-        return self._run
+        return self.calls[0].run if len(self.calls) == 1 and self.calls[0].native is not None else self._run
 
     def _run(self) -> None:
         try:
             with np.errstate(all="ignore"):
-                for action in self._actions:
-                    action()
+                for call in self.calls:
+                    call.run()
         except MemoryError as error:
             raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
 
@@ -445,6 +446,16 @@ class Program:
         for spec, value in zip(self.specs, self.values, strict=True):
             if spec.is_variable and value is not None:
                 value[...] = _empty(spec)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory that activations share in native calls."""
+        return 0 if self._native is None else self._native.arena_bytes
+
+    @property
+    def packed_bytes(self) -> int:
+        """Constants packed for native calls."""
+        return 0 if self._native is None else self._native.packed_bytes
 
     @property
     def steps(self) -> Sequence[Prepared]:

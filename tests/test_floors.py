@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"shapes", "scales", "delegate", "memory", "sparsity"}, {"native"}, {"samples"}),
     ({"ops"},),
     ({"program"},),
-    ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}),
+    ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
     ({"demo"},),
     ({"cli", "__main__"}, {"report"}),
