@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import affine as affine
     from .build import Builder as Builder
+    from .compare.doctor import Finding as Finding
+    from .compare.doctor import examine as examine
     from .errors import ModelError as ModelError
     from .errors import Unsupported as Unsupported
     from .interpreter import Interpreter as Interpreter
@@ -38,6 +40,8 @@ _PUBLIC = {
     "to_bytes": "tflite",
     "affine": "",
     "Builder": "build",
+    "Finding": "compare.doctor",
+    "examine": "compare.doctor",
     "Interpreter": "interpreter",
     "Model": "model",
     "OpResolverType": "interpreter",

@@ -14,7 +14,7 @@ import click
 from .. import __version__
 from ..errors import ModelError
 
-COMMANDS = ("demo", "inspect", "run")
+COMMANDS = ("demo", "inspect", "run", "doctor")
 
 
 class Commands(click.Group):
