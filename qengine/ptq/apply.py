@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..affine import quantize
 from ..model import Graph, Model, Node, Quantization, Tensor, TensorType
@@ -28,12 +29,18 @@ class Applied:
     weights: dict[tuple[int, int], tuple[float, float]]
 
 
-def apply(model: Model, plan: Plan, parameters: Parameters) -> Applied:
-    """The quantized model: `parameters` gives every grid of every graph its scale and zero point."""
+LearnedScales = Mapping[tuple[int, Weight], NDArray[np.float64]]
+"""Scales of weights that training chose, by tensor of the first graph and how it is kept."""
+
+
+def apply(model: Model, plan: Plan, parameters: Parameters, scales: LearnedScales | None = None) -> Applied:
+    """The quantized model: `parameters` gives every grid of every graph its scale and zero point; `scales` those of
+    weights that don't follow from the weights."""
     drafts, stands = [], []
     weights: dict[tuple[int, int], tuple[float, float]] = {}
     for number, (graph, part) in enumerate(zip(model.graphs, plan.graphs, strict=True)):
-        work = _Applying(model, number, graph, plan, part, parameters[number])
+        learned = scales if scales is not None and number == 0 else {}
+        work = _Applying(model, number, graph, plan, part, parameters[number], learned)
         work.run()
         drafts.append(work.draft)
         stands.append(work.stands)
@@ -46,14 +53,21 @@ class _Applying:
     """One graph being quantized. Every new tensor and node is made once, when it is first needed."""
 
     def __init__(
-        self, model: Model, number: int, graph: Graph, plan: Plan, part: GraphPlan, parameters: Sequence[Quantization]
+        self,
+        model: Model,
+        number: int,
+        graph: Graph,
+        plan: Plan,
+        part: GraphPlan,
+        parameters: Sequence[Quantization],
+        scales: LearnedScales,
     ) -> None:
         self.model, self.number, self.graph = model, number, graph
         self.plan, self.part, self.parameters = plan, part, parameters
         self.draft = Draft(graph)
         self.placed: list[Placed] = []
         self.stands: dict[int, int] = {}
-        self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters)
+        self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters, scales)
         self._forms: dict[tuple[int, int | None], int] = {}
         self._unsigned: set[int] = set()
         self._ended: dict[int, int] = {}
