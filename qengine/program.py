@@ -34,6 +34,9 @@ _PLAIN = {
     TensorType.BOOL,
 }
 
+PREPARED = 64
+"""How many graphs that other graphs call stay prepared: one each for every shape of their inputs."""
+
 
 class Runtime:
     """A model being run in one profile: a Program for each graph in use, and the state that outlives a call.
@@ -79,6 +82,7 @@ class Runtime:
                 self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
         self._prepared: dict[Any, Program] = {}
+        self._preparing: set[int] = set()
 
     def graph(self, index: int) -> Graph:
         """Another graph of the model."""
@@ -96,11 +100,22 @@ class Runtime:
                 got = tensors[index].type.name
                 raise ModelError(f"expected {spec.type.name} as it is called with, got {got}", place)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
-        if key not in self._prepared:
-            program = self._prepared[key] = Program(self, graph)
-            program.prepare([spec.shape for spec in inputs])
-        program = self._prepared[key]
+        program = self._prepared.pop(key, None) or self._prepare(graph, inputs)
+        self._prepared[key] = program
+        if len(self._prepared) > PREPARED and not any(tensor.is_variable for tensor in tensors):
+            self._prepared.pop(next(iter(self._prepared)))
         return [program.specs[index] for index in program.graph.outputs], program.call
+
+    def _prepare(self, graph: int, inputs: Sequence[Spec]) -> Program:
+        if graph in self._preparing:
+            raise ModelError("expected a graph that doesn't call itself, got one that does", f"$.subgraphs[{graph}]")
+        self._preparing.add(graph)
+        try:
+            program = Program(self, graph)
+            program.prepare([spec.shape for spec in inputs])
+        finally:
+            self._preparing.discard(graph)
+        return program
 
     def custom(self, custom_code: str) -> CustomKernel | None:
         """What reads custom operators of this code, or None."""
