@@ -73,6 +73,9 @@ def plan_add_fixed(
     """a + b, or a - b with sign -1; any broadcast. Or why not."""
     if not 0 <= -scale.output.shift <= 31 or scale.a.shift > 0 or scale.b.shift > 0:
         return "no native kernel scales a sum up"
+    real = [number.value * 2.0 ** (number.shift - 31) for number in (scale.a, scale.b, scale.output)]
+    if vectors is not None and 255.0 * (real[0] + real[1]) * 2**20 * real[2] >= 2**15 - 256:
+        return "sums beyond int16, which the runtime's vectors cut"
     plan, finish = Plan(target), Finish.of(output, low, high)
 
     def rows(runs: Sequence[Run], rule: str, first: _Input, second: _Input) -> None:

