@@ -431,6 +431,18 @@ class Program:
             value = value.copy()
         self.values[index] = value
 
+    def evaluate(self, index: int, arguments: Sequence[Array | None]) -> tuple[Array, ...]:
+        """What node `index` makes of these arrays, by its reference kernel. Of the program's tensors none is touched;
+        variables among the arguments are updated. RuntimeError where a value makes the node impossible."""
+        prepared = self._steps[index]
+        step = self._plan_late(prepared, arguments) if prepared.step is None else prepared.step
+        try:
+            with np.errstate(all="ignore"):
+                result = step.run(*arguments)
+        except ModelError as error:
+            raise RuntimeError(str(error.within(f"{self.place}.operators[{index}]"))) from error
+        return result if isinstance(result, tuple) else (result,)
+
     def call(self, *arguments: Array) -> tuple[Array, ...]:
         """Runs the graph as a function: arrays of the prepared shapes in, copies of the outputs out."""
         for i, value in zip(self.graph.inputs, arguments, strict=True):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import ModelError
 from .kernels.profile import Profile
 from .model import Buffer, External, Graph, Model, Node, Quantization, Tensor
-from .op import Spec, Specs
+from .op import Spec, Specs, Step
 from .program import Program, Runtime, plan_node
 from .sparsity import dense
 
@@ -154,7 +154,7 @@ def summarize(model: Model, profile: Profile = Profile.XNNPACK) -> Summary:
 
 def _graph(runtime: Runtime, number: int, graph: Graph) -> GraphFacts:
     tensors = tuple(_tensor(i, tensor, graph) for i, tensor in enumerate(graph.tensors))
-    return GraphFacts(number, graph.name, graph.inputs, graph.outputs, tensors, _nodes(runtime, number, graph))
+    return GraphFacts(number, graph.name, graph.inputs, graph.outputs, tensors, _nodes(runtime, number))
 
 
 def _tensor(index: int, tensor: Tensor, graph: Graph) -> TensorFacts:
@@ -179,37 +179,77 @@ def _quantization(q: Quantization | None) -> tuple[tuple[float, ...], tuple[int,
     return tuple(float(scale) for scale in q.scale), points, q.axis if q.per_channel else None
 
 
-def _nodes(runtime: Runtime, number: int, graph: Graph) -> tuple[NodeFacts, ...]:
-    specs = [_spec(tensor) for tensor in graph.tensors]
-    return tuple(
-        _node(runtime, f"$.subgraphs[{number}].operators[{i}]", i, n, specs) for i, n in enumerate(graph.nodes)
-    )
+@dataclass(frozen=True, eq=False)
+class NodeAlone:
+    """One node prepared by itself, for the shapes in the file.
+
+    specs: its operands, outputs with the shapes found. step: None where shapes are known only while running (`late`) or
+    where the node can't be prepared: `error` says why, its place being whole.
+    """
+
+    graph: int
+    index: int
+    node: Node
+    specs: Specs
+    step: Step | None
+    error: ModelError | None = None
+
+    @property
+    def late(self) -> bool:
+        return self.step is None and self.error is None
+
+    @property
+    def place(self) -> str:
+        return f"$.subgraphs[{self.graph}].operators[{self.index}]"
 
 
-def _spec(tensor: Tensor) -> Spec:
+def prepare_alone(runtime: Runtime, number: int) -> Iterator[NodeAlone]:
+    """The nodes of a graph in order, each prepared with what is known of the shapes before it."""
+    graph = runtime.model.graphs[number]
+    specs = [_spec(tensor, f"$.subgraphs[{number}].tensors[{i}]") for i, tensor in enumerate(graph.tensors)]
+    for index, node in enumerate(graph.nodes):
+        alone = _prepared(runtime, NodeAlone(number, index, node, _operands(node, specs), None))
+        for i, spec in zip(node.outputs, alone.specs.outputs, strict=True):
+            specs[i] = spec
+        yield alone
+
+
+def _spec(tensor: Tensor, place: str) -> Spec:
     value = None
     if tensor.is_constant and isinstance(tensor.data, Buffer):
-        value = tensor.array if tensor.sparsity is None else dense(tensor)
+        try:
+            value = tensor.array if tensor.sparsity is None else dense(tensor)
+        except ValueError as error:
+            raise ModelError(str(error), place) from error
     return Spec(tensor.shape or (), tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
 
 
-def _node(runtime: Runtime, place: str, index: int, node: Node, specs: list[Spec]) -> NodeFacts:
-    """Prepares a node, and leaves what became known of its outputs in `specs`."""
-
+def _operands(node: Node, specs: list[Spec]) -> Specs:
     def chosen(indices: Sequence[int]) -> tuple[Spec | None, ...]:
         return tuple(None if i < 0 else specs[i] for i in indices)
 
-    facts = NodeFacts(index, node.op.name, node.version, node.inputs, node.outputs, None, "", 0, False, None)
-    inputs = chosen(node.inputs)
-    if any(spec is not None and spec.shape is None for spec in inputs):
-        for i in node.outputs:
-            specs[i] = replace(specs[i], shape=None)
-        return replace(facts, late=True)
-    around = Specs(inputs, tuple(specs[i] for i in node.outputs), chosen(node.intermediates or ()))
+    return Specs(chosen(node.inputs), tuple(specs[i] for i in node.outputs), chosen(node.intermediates or ()))
+
+
+def _prepared(runtime: Runtime, alone: NodeAlone) -> NodeAlone:
+    specs = alone.specs
+    if any(spec is not None and spec.shape is None for spec in specs.inputs):
+        return replace(alone, specs=replace(specs, outputs=tuple(replace(spec, shape=None) for spec in specs.outputs)))
     try:
-        step, outputs = plan_node(node.op, around, runtime.profile, runtime)
+        step, outputs = plan_node(alone.node.op, specs, runtime.profile, runtime)
     except ModelError as error:
-        return replace(facts, problem=str(error.within(place)))
-    for i, spec in zip(node.outputs, outputs, strict=True):
-        specs[i] = spec
-    return replace(facts, kernel=step.kernel, why=step.why, macs=step.macs)
+        return replace(alone, error=error.within(alone.place))
+    return replace(alone, step=step, specs=replace(specs, outputs=outputs))
+
+
+def _nodes(runtime: Runtime, number: int) -> tuple[NodeFacts, ...]:
+    return tuple(_facts(alone) for alone in prepare_alone(runtime, number))
+
+
+def _facts(alone: NodeAlone) -> NodeFacts:
+    node, step = alone.node, alone.step
+    problem = None if alone.error is None else str(alone.error)
+    kernel, why, macs = (None, "", 0) if step is None else (step.kernel, step.why, step.macs)
+    return NodeFacts(
+        alone.index, node.op.name, node.version, node.inputs, node.outputs, kernel, why, macs, alone.late, problem
+    )

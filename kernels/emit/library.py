@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .add_fixed import ADD_FIXED
 from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
@@ -34,7 +35,7 @@ from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .softmax import SOFTMAX
 from .target import Target
 
-_INTEGER = (ADD, ANY, DENSE, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, ROWS, SOFTMAX, SUM)
+_INTEGER = (ADD, ADD_FIXED, ANY, DENSE, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, ROWS, SOFTMAX, SUM)
 _MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (

@@ -18,6 +18,12 @@ profile_option = click.option(
     help="Which of the runtime's kernel sets to reproduce.",
 )
 
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Samples: an .npz by input name, or an .npy of the only input, the first axis being samples.",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 threads_option = click.option(

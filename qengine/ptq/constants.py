@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..model import Blockwise, Graph, Node, Quantization, Tensor, TensorType
@@ -19,8 +20,9 @@ from .weights import Quantized, quantize_bias, quantize_weights, rescaled, widen
 class Constants:
     """The narrowed constants of one graph: each is made once for each way in which it is kept.
 
-    placed: where DEQUANTIZE nodes go. at: the node being worked on. errors: by node, the signal and the noise (sums of
-    squares) of its weights.
+    placed: where DEQUANTIZE nodes go. scales: of weights whose scales were learned, by tensor and how they are kept;
+    the recipe's observer chooses all others. at: the node being worked on. errors: by node, the signal and the noise
+    (sums of squares) of its weights.
     """
 
     def __init__(
@@ -31,9 +33,10 @@ class Constants:
         placed: list[Placed],
         recipe: Recipe,
         parameters: Sequence[Quantization],
+        scales: Mapping[tuple[int, Weight], NDArray[np.float64]],
     ) -> None:
         self.number, self.graph, self.draft, self.placed = number, graph, draft, placed
-        self.recipe, self.parameters = recipe, parameters
+        self.recipe, self.parameters, self.scales = recipe, parameters, scales
         self.at = 0
         self.errors: dict[int, tuple[float, float]] = {}
         self._narrow: dict[tuple[int, Weight], Quantized] = {}
@@ -97,8 +100,11 @@ class Constants:
         index = node.inputs[position]
         values = self._finite(self.graph.tensors[index])
         if (index, weight) not in self._narrow:
-            observer = self.recipe.weight_observer
-            made = quantize_weights(values, weight.type, weight.axis, observer, weight.block_size, weight.bits)
+            observer, learned = self.recipe.weight_observer, self.scales.get((index, weight))
+            if learned is None:
+                made = quantize_weights(values, weight.type, weight.axis, observer, weight.block_size, weight.bits)
+            else:
+                made = rescaled(values, learned, weight.type, weight.axis, weight.bits)
             self._narrow[index, weight] = made
         made = self._narrow[index, weight]
         for at, operand in enumerate(how.inputs):
@@ -107,7 +113,7 @@ class Constants:
                 scales = made.scales.astype(np.float64)
                 wider = widened_scales(bias, self._input_scale(node, operand, how), scales)
                 if (wider != scales).any():
-                    return rescaled(values, wider, weight.type, weight.axis)
+                    return rescaled(values, wider, weight.type, weight.axis, weight.bits)
         return made
 
     def _input_scale(self, node: Node, bias: Bias, how: NodePlan) -> float:

@@ -13,6 +13,7 @@ from float_plans import float_plans
 from fresh import fresh_process
 
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
+from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
 from qengine.kernels.emit.convolution import plan_convolution
 from qengine.kernels.emit.crew import HELP, LEAD
 from qengine.kernels.emit.dense import plan_dense
@@ -31,6 +32,7 @@ from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
+from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
 from qengine.kernels.requantizers import DoubleRounding
 
@@ -93,7 +95,12 @@ def plans_of_every_kind(variant):
         numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
             yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
-            yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
+            scale = CommonScale.of(Scales(0.1, 0.2, 0.3), ZeroPoints(0, 0, 0), 20)
+            for sign, vectors in ((1, None), (1, Vectors(210, 16, True)), (-1, None)):
+                yield plan_add_fixed(variant, (3, 70), b_shape, *[eight] * 3, scale, sign, low, high, vectors)
+            yield elementwise.plan_mul(
+                variant, (3, 70), b_shape, eight, eight, eight, FloatRule(np.full(1, 0.01, np.float32)), low, high
+            )
         yield elementwise.plan_flip(variant, 100)
         yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
         yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
