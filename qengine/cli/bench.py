@@ -26,7 +26,8 @@ from .text import console, table
 class Peer:
     """The runtime with one kernel set. microseconds: median of laps; ratio: qengine's time over its, lap by lap.
 
-    equal: whether the outputs are qengine's, float outputs to 1e-4 of the largest.
+    equal: whether the outputs are qengine's, float outputs to 1e-4 of the largest. Kernel sets round differently:
+    those of another profile's may well differ.
     """
 
     kernel_set: str
