@@ -91,6 +91,12 @@ def plans_of_every_kind(variant):
         yield pool.plan_average_pool(variant, geometry, eight, low, high)
         yield pool.plan_max_pool(variant, geometry, eight, low, high)
         yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
+        ones = np.ones(70, np.int32)
+        for shift, away in ((-1, True), (-1, False), (0, False)):
+            rule = FixedRule(ones * 2**30, ones * shift, ones.astype(bool) & away, 0)
+            yield pool.plan_mean_fixed(variant, 1, 25, 70, eight, eight, rule, 0, 0)
+        for bits in (8, 16):
+            yield softmax.plan_softmax_fixed(variant, 1, 12, bits, np.ones(256, np.int32))
         yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
         numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
