@@ -31,9 +31,11 @@ from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
+from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
+from qengine.kernels.reference.resize import Places
 from qengine.kernels.requantizers import DoubleRounding
 
 
@@ -91,6 +93,12 @@ def plans_of_every_kind(variant):
         yield pool.plan_average_pool(variant, geometry, eight, low, high)
         yield pool.plan_max_pool(variant, geometry, eight, low, high)
         yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
+        ones = np.ones(70, np.int32)
+        for shift, away in ((-1, True), (-1, False), (0, False)):
+            rule = FixedRule(ones * 2**30, ones * shift, ones.astype(bool) & away, 0)
+            yield pool.plan_mean_fixed(variant, 1, 25, 70, eight, eight, rule, 0, 0)
+        for bits in (8, 16):
+            yield softmax.plan_softmax_fixed(variant, 1, 12, bits, np.ones(256, np.int32))
         yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
         numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
@@ -101,6 +109,9 @@ def plans_of_every_kind(variant):
             yield elementwise.plan_mul(
                 variant, (3, 70), b_shape, eight, eight, eight, FloatRule(np.full(1, 0.01, np.float32)), low, high
             )
+        places = Places(np.zeros(3, np.int64), np.ones(3, np.int64), np.full(3, 512))
+        for rule in ("up", "away"):
+            yield plan_resize_bilinear(variant, 1, (2, 2, 70), places, places, signed, rule)
         yield elementwise.plan_flip(variant, 100)
         yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
         yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
