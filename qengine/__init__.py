@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import affine as affine
     from .build import Builder as Builder
+    from .compare.comparison import Comparison as Comparison
+    from .compare.comparison import NodeComparison as NodeComparison
+    from .compare.doctor import Finding as Finding
+    from .compare.doctor import examine as examine
+    from .compare.session import compare as compare
     from .errors import ModelError as ModelError
     from .errors import Unsupported as Unsupported
     from .interpreter import Interpreter as Interpreter
@@ -38,6 +43,11 @@ _PUBLIC = {
     "to_bytes": "tflite",
     "affine": "",
     "Builder": "build",
+    "Comparison": "compare.comparison",
+    "Finding": "compare.doctor",
+    "NodeComparison": "compare.comparison",
+    "compare": "compare.session",
+    "examine": "compare.doctor",
     "Interpreter": "interpreter",
     "Model": "model",
     "OpResolverType": "interpreter",

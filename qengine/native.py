@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,22 @@ class Part:
         return self.compiled is not None or self.alias
 
 
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One thing that a run of a program does: steps joined into a native call, or one step of NumPy's (native None)."""
+
+    run: Callable[[], None]
+    steps: tuple[int, ...]
+    native: Rows | None = None
+
+
 @dataclass
 class Assembly:
     """Memory and native calls for the compiled ones among `parts`.
 
     specs and values: the program's, by tensor. persistent: tensors whose array in `values` must stay and be current.
     keep: no tensor's memory is given to another. guard: steps run alone, and memory around each tensor is watched.
-    crew: threads that large steps are shared with.
+    crew: threads that large steps are shared with. separate: every step is a native call of its own.
     """
 
     target: Target
@@ -60,25 +70,28 @@ class Assembly:
     keep: bool = False
     guard: bool = False
     crew: Crew | None = None
+    separate: bool = False
     arena_bytes: int = 0
     _offsets: dict[int, int] = field(default_factory=dict)
     _roots: dict[int, int] = field(default_factory=dict)
     _constants: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
     _alive: list[object] = field(default_factory=list)
 
-    def calls(self) -> list[Callable[[], None] | Part]:
+    def calls(self) -> list[Call | Part]:
         """What to do, in order: native calls, and the parts that NumPy runs."""
         self._plan_memory()
         self._fetched = set[int]()
-        actions: list[Callable[[], None] | Part] = []
+        actions: list[Call | Part] = []
         stages: list[list[BoundRow]] = []
+        steps: list[int] = []
 
         def close() -> None:
             if any(stages):
                 native = Rows(stages, self.target, self.crew)
                 self._alive.append(native)
-                actions.append(native.run)
-                stages.clear()
+                actions.append(Call(native.run, tuple(steps), native))
+            stages.clear()
+            steps.clear()
 
         for part in self.parts:
             if not part.is_native:
@@ -86,11 +99,19 @@ class Assembly:
                 actions.append(part)
                 continue
             stages.extend(self._stages(part))
-            if self.guard:
+            steps.append(part.index)
+            if self.separate or self.guard:
                 close()
-                actions.append(lambda index=part.index: self._check_guards(index))  # type: ignore[misc]
+            if self.guard:
+                actions.append(Call(partial(self._check_guards, part.index), ()))
         close()
         return actions
+
+    @property
+    def packed_bytes(self) -> int:
+        """Constants as the native steps have them: packed weights, tables."""
+        steps = (part.compiled for part in self.parts if part.compiled is not None)
+        return sum(array.nbytes for step in steps for array in step.constants)
 
     # --- memory
 

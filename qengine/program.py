@@ -17,7 +17,7 @@ from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
-from .native import Assembly, Part, roomy
+from .native import Assembly, Call, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops.custom import find
 from .sparsity import dense
@@ -33,6 +33,9 @@ _PLAIN = {
     TensorType.INT64,
     TensorType.BOOL,
 }
+
+PREPARED = 64
+"""How many graphs that other graphs call stay prepared: one each for every shape of their inputs."""
 
 
 class Runtime:
@@ -50,17 +53,19 @@ class Runtime:
         native: bool = True,
         guard: bool = False,
         threads: int = 1,
+        separate: bool = False,
         kernels: Mapping[str, CustomKernel] | None = None,
         after: Callable[[Program], None] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
         says no too). guard: native steps run one by one, and memory around every tensor is watched. threads: among how
-        many native steps may be shared, at most one a processor. kernels: of custom operators, by custom code; they go
-        before those that come with qengine."""
+        many native steps may be shared, at most one a processor. separate: native steps run one by one, to be timed.
+        kernels: of custom operators, by custom code; they go before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
+        self.separate = separate
         self.kernels = dict(kernels or {})
         self.after = after
         self.crew: Crew | None = None
@@ -77,6 +82,7 @@ class Runtime:
                 self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
         self._prepared: dict[Any, Program] = {}
+        self._preparing: set[int] = set()
 
     def graph(self, index: int) -> Graph:
         """Another graph of the model."""
@@ -94,11 +100,22 @@ class Runtime:
                 got = tensors[index].type.name
                 raise ModelError(f"expected {spec.type.name} as it is called with, got {got}", place)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
-        if key not in self._prepared:
-            program = self._prepared[key] = Program(self, graph)
-            program.prepare([spec.shape for spec in inputs])
-        program = self._prepared[key]
+        program = self._prepared.pop(key, None) or self._prepare(graph, inputs)
+        self._prepared[key] = program
+        if len(self._prepared) > PREPARED and not any(tensor.is_variable for tensor in tensors):
+            self._prepared.pop(next(iter(self._prepared)))
         return [program.specs[index] for index in program.graph.outputs], program.call
+
+    def _prepare(self, graph: int, inputs: Sequence[Spec]) -> Program:
+        if graph in self._preparing:
+            raise ModelError("expected a graph that doesn't call itself, got one that does", f"$.subgraphs[{graph}]")
+        self._preparing.add(graph)
+        try:
+            program = Program(self, graph)
+            program.prepare([spec.shape for spec in inputs])
+        finally:
+            self._preparing.discard(graph)
+        return program
 
     def custom(self, custom_code: str) -> CustomKernel | None:
         """What reads custom operators of this code, or None."""
@@ -126,6 +143,7 @@ class Program:
     """One graph, prepared for given input shapes.
 
     specs: per tensor what is known of it; values: per tensor its array, or None where it isn't computed (yet).
+    calls: what a run does, in order.
     Arrays of inputs, outputs and variables stay where they are as long as their shape does.
     """
 
@@ -282,9 +300,9 @@ class Program:
     def _assemble(self) -> None:
         """Joins compiled steps into native calls, in between the steps that NumPy runs."""
         self._native: Assembly | None = None
-        self._actions: list[Callable[[], None]] = []
+        self.calls: list[Call] = []
         parts = [self._part(prepared) for prepared in self._steps if not prepared.folded]
-        actions: Sequence[Callable[[], None] | Part] = parts
+        actions: Sequence[Call | Part] = parts
         if any(part.compiled is not None for part in parts):
             assert self.runtime.target is not None
             self._native = Assembly(
@@ -296,13 +314,13 @@ class Program:
                 self.runtime.keep_all,
                 self.runtime.guard,
                 self.runtime.crew,
+                self.runtime.separate,
             )
             actions = self._native.calls()
         for action in actions:
             if isinstance(action, Part):
-                self._actions.append(partial(self._run_node, self._steps[action.index]))
-            else:
-                self._actions.append(action)
+                action = Call(partial(self._run_node, self._steps[action.index]), (action.index,))
+            self.calls.append(action)
 
     def _part(self, prepared: Prepared) -> Part:
         """A node with its rows, where it has a native kernel that can run here; else with the reason why not."""
@@ -355,15 +373,13 @@ class Program:
     @property
     def run(self) -> Callable[[], None]:
         """Runs all nodes in order on the values that are there. RuntimeError where a value makes a node impossible."""
-        if len(self._actions) == 1 and not isinstance(self._actions[0], partial):
-            return self._actions[0]
-        return self._run
+        return self.calls[0].run if len(self.calls) == 1 and self.calls[0].native is not None else self._run
 
     def _run(self) -> None:
         try:
             with np.errstate(all="ignore"):
-                for action in self._actions:
-                    action()
+                for call in self.calls:
+                    call.run()
         except MemoryError as error:
             raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
 
@@ -430,6 +446,18 @@ class Program:
             value = value.copy()
         self.values[index] = value
 
+    def evaluate(self, index: int, arguments: Sequence[Array | None]) -> tuple[Array, ...]:
+        """What node `index` makes of these arrays, by its reference kernel. Of the program's tensors none is touched;
+        variables among the arguments are updated. RuntimeError where a value makes the node impossible."""
+        prepared = self._steps[index]
+        step = self._plan_late(prepared, arguments) if prepared.step is None else prepared.step
+        try:
+            with np.errstate(all="ignore"):
+                result = step.run(*arguments)
+        except ModelError as error:
+            raise RuntimeError(str(error.within(f"{self.place}.operators[{index}]"))) from error
+        return result if isinstance(result, tuple) else (result,)
+
     def call(self, *arguments: Array) -> tuple[Array, ...]:
         """Runs the graph as a function: arrays of the prepared shapes in, copies of the outputs out."""
         for i, value in zip(self.graph.inputs, arguments, strict=True):
@@ -445,6 +473,16 @@ class Program:
         for spec, value in zip(self.specs, self.values, strict=True):
             if spec.is_variable and value is not None:
                 value[...] = _empty(spec)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory that activations share in native calls."""
+        return 0 if self._native is None else self._native.arena_bytes
+
+    @property
+    def packed_bytes(self) -> int:
+        """Constants packed for native calls."""
+        return 0 if self._native is None else self._native.packed_bytes
 
     @property
     def steps(self) -> Sequence[Prepared]:

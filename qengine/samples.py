@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from .affine import quantize
+from .affine import dequantize, quantize
 from .model import Graph, Model, Shape, Signature, Tensor, TensorType
 from .op import Array
 
@@ -27,11 +27,12 @@ def samples_of(model: Model, source: Any, *, whole: bool = False) -> Iterator[Sa
     """Samples one by one, made as they are asked for.
 
     source: an array whose first axis is samples (grouped to the model's batch; the last group is filled up with the
-    first samples); a path of an .npz, or a dictionary of such arrays by input name; an iterable of items, or a function
-    that returns one; a dictionary of any of these by signature key. An item is an array (of the only input), a list in
-    the order of inputs, a dictionary by input name, or (signature key, such a dictionary). Arrays of an item may lack
-    the batch axis. Input names are the signature's, or the tensors'. Numbers are in the model's own units; where an
-    input is quantized, they are real numbers all the same.
+    first samples); a path of an .npy or .npz, or a dictionary of such arrays by input name; an iterable of items, or a
+    function that returns one; a dictionary of any of these by signature key. An item is an array (of the only input), a
+    list in the order of inputs, a dictionary by input name, or (signature key, such a dictionary). Arrays of an item
+    may lack the batch axis. Input names are the signature's, or the tensors'. Numbers are in the model's own units;
+    where an input is quantized, they are real numbers all the same, but for arrays of the very type of the input: these
+    hold its quantized numbers.
     whole: gives groups at the end as they are instead of filling them up.
     ValueError where something doesn't fit, saying which sample.
     """
@@ -210,6 +211,9 @@ def _typed(tensor: Tensor, array: Array) -> Array:
     if tensor.type is TensorType.FLOAT32 or (quantized and tensor.type.dtype.kind in "iu"):
         if array.dtype.kind not in "fiub":
             raise ValueError(f"expected numbers for {tensor.name!r}, got {array.dtype}")
+        q = tensor.quantization if quantized and array.dtype == tensor.type.dtype else None
+        if q is not None and q.scale is not None:
+            return dequantize(array, float(q.scale[0]), 0 if q.zero_point is None else int(q.zero_point[0]))
         return array.astype(np.float32)
     if tensor.type.dtype.kind in "iu" and array.dtype.kind not in "iub":
         raise ValueError(f"expected integers for {tensor.name!r}, got {array.dtype}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import ModelError
 from .kernels.profile import Profile
 from .model import Buffer, External, Graph, Model, Node, Quantization, Tensor
-from .op import Spec, Specs
-from .program import Runtime, plan_node
+from .op import Spec, Specs, Step
+from .program import Program, Runtime, plan_node
 from .sparsity import dense
 
 
@@ -75,6 +75,71 @@ class Summary:
         return tuple(node for graph in self.graphs for node in graph.nodes if node.problem is not None)
 
 
+@dataclass(frozen=True)
+class PlannedNode:
+    """A node in a prepared graph: what runs, why, and in which call of a run (None: nothing is left to do).
+
+    bytes: of all that it reads and writes, constants included; 0 where shapes are known only while running.
+    """
+
+    index: int
+    operator: str
+    kernel: str
+    why: str
+    bytes: int
+    macs: int
+    call: int | None
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """One thing that a run does: native steps joined (rows of them, run by so many threads), or a node by NumPy."""
+
+    native: bool
+    nodes: tuple[int, ...]
+    rows: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The first graph prepared. arena, packed: bytes of shared memory for activations, and of packed constants."""
+
+    profile: str
+    variant: str
+    arena: int
+    packed: int
+    calls: tuple[PlannedCall, ...]
+    nodes: tuple[PlannedNode, ...]
+
+
+def plan(model: Model, profile: Profile = Profile.XNNPACK, threads: int = 1) -> Plan:
+    """Prepares the first graph as it would be run, for the shapes in the file. ModelError where it can't be."""
+    runtime = Runtime(model, profile, threads=threads)
+    program = Program(runtime, 0)
+    program.prepare([model.graphs[0].tensors[i].shape or () for i in model.graphs[0].inputs])
+    calls = tuple(
+        PlannedCall(True, call.steps, call.native.rows, call.native.threads)
+        if call.native is not None
+        else PlannedCall(False, call.steps, 0, 1)
+        for call in program.calls
+    )
+    where = {step: number for number, call in enumerate(calls) for step in call.nodes}
+    nodes = []
+    for each in program.steps:
+        kernel, why = ("constant", "computed while preparing") if each.folded else (each.kernel, each.why)
+        operands = {i for i in (*each.node.inputs, *each.node.outputs) if i >= 0}
+        known = [spec for i, spec in enumerate(program.specs) if i in operands and spec.shape is not None]
+        size = sum(spec.size * spec.type.dtype.itemsize for spec in known)
+        macs = 0 if each.step is None else each.step.macs
+        done = each.folded or each.kernel == "alias"
+        nodes.append(
+            PlannedNode(each.index, each.node.op.name, kernel, why, size, macs, None if done else where.get(each.index))
+        )
+    variant = runtime.no_native if runtime.target is None else runtime.target.name
+    return Plan(profile.value, variant, program.arena_bytes, program.packed_bytes, calls, tuple(nodes))
+
+
 def summarize(model: Model, profile: Profile = Profile.XNNPACK) -> Summary:
     """Prepares every node by itself, for the shapes in the file, and keeps what it finds out; runs nothing."""
     runtime = Runtime(model, profile)
@@ -89,7 +154,7 @@ def summarize(model: Model, profile: Profile = Profile.XNNPACK) -> Summary:
 
 def _graph(runtime: Runtime, number: int, graph: Graph) -> GraphFacts:
     tensors = tuple(_tensor(i, tensor, graph) for i, tensor in enumerate(graph.tensors))
-    return GraphFacts(number, graph.name, graph.inputs, graph.outputs, tensors, _nodes(runtime, number, graph))
+    return GraphFacts(number, graph.name, graph.inputs, graph.outputs, tensors, _nodes(runtime, number))
 
 
 def _tensor(index: int, tensor: Tensor, graph: Graph) -> TensorFacts:
@@ -114,37 +179,77 @@ def _quantization(q: Quantization | None) -> tuple[tuple[float, ...], tuple[int,
     return tuple(float(scale) for scale in q.scale), points, q.axis if q.per_channel else None
 
 
-def _nodes(runtime: Runtime, number: int, graph: Graph) -> tuple[NodeFacts, ...]:
-    specs = [_spec(tensor) for tensor in graph.tensors]
-    return tuple(
-        _node(runtime, f"$.subgraphs[{number}].operators[{i}]", i, n, specs) for i, n in enumerate(graph.nodes)
-    )
+@dataclass(frozen=True, eq=False)
+class NodeAlone:
+    """One node prepared by itself, for the shapes in the file.
+
+    specs: its operands, outputs with the shapes found. step: None where shapes are known only while running (`late`) or
+    where the node can't be prepared: `error` says why, its place being whole.
+    """
+
+    graph: int
+    index: int
+    node: Node
+    specs: Specs
+    step: Step | None
+    error: ModelError | None = None
+
+    @property
+    def late(self) -> bool:
+        return self.step is None and self.error is None
+
+    @property
+    def place(self) -> str:
+        return f"$.subgraphs[{self.graph}].operators[{self.index}]"
 
 
-def _spec(tensor: Tensor) -> Spec:
+def prepare_alone(runtime: Runtime, number: int) -> Iterator[NodeAlone]:
+    """The nodes of a graph in order, each prepared with what is known of the shapes before it."""
+    graph = runtime.model.graphs[number]
+    specs = [_spec(tensor, f"$.subgraphs[{number}].tensors[{i}]") for i, tensor in enumerate(graph.tensors)]
+    for index, node in enumerate(graph.nodes):
+        alone = _prepared(runtime, NodeAlone(number, index, node, _operands(node, specs), None))
+        for i, spec in zip(node.outputs, alone.specs.outputs, strict=True):
+            specs[i] = spec
+        yield alone
+
+
+def _spec(tensor: Tensor, place: str) -> Spec:
     value = None
     if tensor.is_constant and isinstance(tensor.data, Buffer):
-        value = tensor.array if tensor.sparsity is None else dense(tensor)
+        try:
+            value = tensor.array if tensor.sparsity is None else dense(tensor)
+        except ValueError as error:
+            raise ModelError(str(error), place) from error
     return Spec(tensor.shape or (), tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
 
 
-def _node(runtime: Runtime, place: str, index: int, node: Node, specs: list[Spec]) -> NodeFacts:
-    """Prepares a node, and leaves what became known of its outputs in `specs`."""
-
+def _operands(node: Node, specs: list[Spec]) -> Specs:
     def chosen(indices: Sequence[int]) -> tuple[Spec | None, ...]:
         return tuple(None if i < 0 else specs[i] for i in indices)
 
-    facts = NodeFacts(index, node.op.name, node.version, node.inputs, node.outputs, None, "", 0, False, None)
-    inputs = chosen(node.inputs)
-    if any(spec is not None and spec.shape is None for spec in inputs):
-        for i in node.outputs:
-            specs[i] = replace(specs[i], shape=None)
-        return replace(facts, late=True)
-    around = Specs(inputs, tuple(specs[i] for i in node.outputs), chosen(node.intermediates or ()))
+    return Specs(chosen(node.inputs), tuple(specs[i] for i in node.outputs), chosen(node.intermediates or ()))
+
+
+def _prepared(runtime: Runtime, alone: NodeAlone) -> NodeAlone:
+    specs = alone.specs
+    if any(spec is not None and spec.shape is None for spec in specs.inputs):
+        return replace(alone, specs=replace(specs, outputs=tuple(replace(spec, shape=None) for spec in specs.outputs)))
     try:
-        step, outputs = plan_node(node.op, around, runtime.profile, runtime)
+        step, outputs = plan_node(alone.node.op, specs, runtime.profile, runtime)
     except ModelError as error:
-        return replace(facts, problem=str(error.within(place)))
-    for i, spec in zip(node.outputs, outputs, strict=True):
-        specs[i] = spec
-    return replace(facts, kernel=step.kernel, why=step.why, macs=step.macs)
+        return replace(alone, error=error.within(alone.place))
+    return replace(alone, step=step, specs=replace(specs, outputs=outputs))
+
+
+def _nodes(runtime: Runtime, number: int) -> tuple[NodeFacts, ...]:
+    return tuple(_facts(alone) for alone in prepare_alone(runtime, number))
+
+
+def _facts(alone: NodeAlone) -> NodeFacts:
+    node, step = alone.node, alone.step
+    problem = None if alone.error is None else str(alone.error)
+    kernel, why, macs = (None, "", 0) if step is None else (step.kernel, step.why, step.macs)
+    return NodeFacts(
+        alone.index, node.op.name, node.version, node.inputs, node.outputs, kernel, why, macs, alone.late, problem
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .add_fixed import ADD_FIXED
 from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
@@ -31,10 +32,12 @@ from .pool import LARGEST, SUM
 from .program import WALK
 from .quantize import DEQUANTIZE, QUANTIZE
 from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
-from .softmax import SOFTMAX
+from .resize import BILINEAR
+from .softmax import SOFTMAX, SOFTMAX_FIXED
 from .target import Target
 
-_INTEGER = (ADD, ANY, DENSE, FLAT, FLIP, GEMM, LARGEST, LOOKUP, MUL, ROWS, SOFTMAX, SUM)
+_PRODUCTS = (ANY, DENSE, FLAT, GEMM, ROWS)
+_INTEGER = (ADD, ADD_FIXED, BILINEAR, FLIP, LARGEST, LOOKUP, MUL, SOFTMAX, SOFTMAX_FIXED, SUM)
 _MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
@@ -53,7 +56,7 @@ _FLOAT = (
 )
 _DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
 _RUNNING = (HELP, LEAD, WALK)
-_ALL = (*_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
+_ALL = (*_PRODUCTS, *_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,22 +99,28 @@ class Family:
     write: Callable[..., None]
 
     def arguments(self, values: dict[str, int | Place]) -> tuple[int | Place, ...]:
-        names = self.slots.replace("*", "").replace("#", "").split()
-        if values.keys() != set(names):
-            raise TypeError(f"{self.name} takes {', '.join(names)}, got {', '.join(values)}")
-        for slot in self.slots.split():
-            count = values[slot[1:]] if slot.startswith("#") else 1
+        places, counts = _layout(self.slots)
+        if values.keys() != places.keys():
+            raise TypeError(f"{self.name} takes {', '.join(places)}, got {', '.join(values)}")
+        for name in counts:
+            count = values[name]
             if isinstance(count, int) and count < 1:
-                raise ValueError(f"expected {slot[1:]} of {self.name} to be at least 1, got {count}")
-        return tuple([values[name] for name in names])
+                raise ValueError(f"expected {name} of {self.name} to be at least 1, got {count}")
+        return tuple([values[name] for name in places])
 
     def slot(self, name: str) -> int:
         """Where the argument of this name lies."""
-        return self.slots.replace("*", "").replace("#", "").split().index(name)
+        return _layout(self.slots)[0][name]
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+@cache
+def _layout(slots: str) -> tuple[dict[str, int], list[str]]:
+    """Where each argument of a family lies, in order; and which of them count."""
+    names = slots.replace("*", "").replace("#", "").split()
+    return {name: at for at, name in enumerate(names)}, [slot[1:] for slot in slots.split() if slot.startswith("#")]
+
+
+class Cut(NamedTuple):
     """How a row becomes two: the argument at `slot` counts what can be divided, after every `unit` of it, and for each
     one counted the arguments at `steps` move on by so much.
     """
@@ -123,8 +130,7 @@ class Cut:
     unit: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One call of a kernel. `work` estimates its cost in vector operations, to share rows among threads."""
 
     kernel: str
@@ -133,8 +139,7 @@ class Row:
     divisible: Cut | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRow:
+class BoundRow(NamedTuple):
     """A row whose addresses are known."""
 
     kernel: str
@@ -196,18 +201,11 @@ class Compiled:
         bases.update((("output", i), address) for i, address in enumerate(outputs))
         bases.update((("constant", i), array.ctypes.data) for i, array in enumerate(self.constants))
 
-        def resolved(argument: int | Place) -> int:
-            if isinstance(argument, Place):
-                return bases[argument.kind, argument.index] + argument.offset
-            return argument
+        def bound(row: Row) -> BoundRow:
+            arguments = [bases[a.kind, a.index] + a.offset if isinstance(a, Place) else a for a in row.arguments]
+            return BoundRow(row.kernel, tuple(arguments), row.work, row.divisible)
 
-        return [
-            [
-                BoundRow(row.kernel, tuple([resolved(a) for a in row.arguments]), row.work, row.divisible)
-                for row in stage
-            ]
-            for stage in self.stages
-        ]
+        return [[bound(row) for row in stage] for stage in self.stages]
 
 
 @dataclass
@@ -229,7 +227,8 @@ class Plan:
         `counted` counts; the arguments in `steps` move on by so much for one of it.
         """
         moved = tuple((family.slot(name), step) for name, step in steps.items())
-        self.stages[-1][-1] = replace(self.stages[-1][-1], divisible=Cut(family.slot(counted), moved, unit))
+        kernel, arguments, work, _ = self.stages[-1][-1]
+        self.stages[-1][-1] = Row(kernel, arguments, work, Cut(family.slot(counted), moved, unit))
 
     def then(self) -> None:
         """What follows needs what came before."""

@@ -55,6 +55,11 @@ class Program:
             self._give_order(self._crew, parts)
 
     @property
+    def rows(self) -> int:
+        """How many rows there are to walk."""
+        return int(self._arguments[1])
+
+    @property
     def threads(self) -> int:
         """How many threads run it."""
         return 1 if self._crew is None else self._crew.size

@@ -131,20 +131,19 @@ def _take(numbers: npt.NDArray[Any], chosen: npt.NDArray[np.intp], absent: float
     return np.where(chosen < 0, numbers.dtype.type(absent), numbers[np.maximum(chosen, 0)]).astype(numbers.dtype)
 
 
-SECTIONS = {"float": 1, "floatwide": 1, "up": 2, "away": 3, "wrap": 5, "real": 3}
+SECTIONS = {"float": 1, "floatwide": 1, "up": 2, "cut": 2, "away": 3, "wrap": 5, "real": 3}
+"""By piece; `cut` is of no rule: it cuts off what the division leaves."""
 
 
 def load(f: Function, rule: str, parameters: Value, vector: int, vectors: int, lanes: int) -> list[Value]:
     """The numbers of one vector of channels: `parameters` is the bias section, the rule's sections follow."""
+    return load_sections(f, rule, parameters + 4 * lanes * vectors, vector, vectors, lanes)
+
+
+def load_sections(f: Function, rule: str, sections: Value, vector: int, vectors: int, lanes: int) -> list[Value]:
+    """What `apply` takes: what can be computed of the numbers before the accumulators are there."""
     stride, type = 4 * lanes * vectors, (F32 if rule in ("float", "floatwide") else I32).x(lanes)
-    numbers = [
-        parameters.load(type, (1 + section) * stride + 4 * lanes * vector, 4) for section in range(SECTIONS[rule])
-    ]
-    return prepared(f, rule, numbers)
-
-
-def prepared(f: Function, rule: str, numbers: list[Value]) -> list[Value]:
-    """What `apply` takes, from a vector for each section: what can be computed before the accumulators are there."""
+    numbers = [sections.load(type, section * stride + 4 * lanes * vector, 4) for section in range(SECTIONS[rule])]
     if rule in ("float", "floatwide"):
         return numbers
     if rule == "real":
@@ -153,7 +152,7 @@ def prepared(f: Function, rule: str, numbers: list[Value]) -> list[Value]:
     multiplier, right, *more = numbers
     shifts = [exponent + 31 for exponent in halves(right)]
     ones = [f.constant(1, exponent.type) << exponent for exponent in halves(right)]
-    rounded = [((one >> 1) << 31) + (1 << 30) for one in ones]
+    rounded = [f.constant(1 << 30, one.type) if rule == "cut" else ((one >> 1) << 31) + (1 << 30) for one in ones]
     result = [*halves(multiplier), *shifts, *rounded]
     if more:
         result += [half - (part & (1 << 31)) for half, part in zip(rounded, halves(more[0]), strict=True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .fixed_point import reciprocal
 from .language import F32, F64, I8, I16, I32, I64, Function, Value
 from .plan import Compiled, Eight, Family, Plan, float_bits, result, source
 from .target import Target
@@ -90,3 +91,57 @@ def plan_softmax(
     )
     plan.divisible(SOFTMAX, "rows", a=size, out=size)
     return plan.done("table of exponentials")
+
+
+def _write_softmax_fixed(f: Function, bits: int) -> None:
+    """Powers in Q0.31 from a table by distance from the maximum, over their sum in Q12.19: in units of 2**-bits."""
+    row = f.arguments(SOFTMAX_FIXED.slots)
+    size = bits // 8
+    with f.loop(row.rows, a=row.a, out=row.out) as line:
+        most = largest_byte(f, line.a, row.size)
+        entries = row.table + ((f.constant(255, I64) - most) << 2)
+
+        def power(at: Value, entries: Value = entries) -> Value:
+            return (entries + (at.load(I8).unsigned(I64) << 2)).load(I32, 0, 4).unsigned(I64)
+
+        with f.loop(row.size, a=line.a, sum=f.constant(0, I64)) as each:
+            each.sum, each.a = each.sum + ((power(each.a) + (1 << 11)) >> 12), each.a + 1
+        inverse, zeros = reciprocal(each.sum)
+        right = f.constant(12 + 31 - bits, I64) - zeros
+        half = (f.constant(1, I64) << right) >> 1
+        with f.loop(row.size, a=line.a, out=line.out) as each:
+            product = (power(each.a) * inverse + (1 << 30)) >> 31
+            probability = ((product + half) >> right).min((1 << bits) - 1)
+            stored = probability.truncate(I8) if bits == 8 else (probability - (1 << 15)).truncate(I16)
+            each.out.store(stored)
+            each.a, each.out = each.a + 1, each.out + size
+        line.a, line.out = line.a + row.size, line.out + row.size * size
+
+
+SOFTMAX_FIXED = Family("softmaxfixed", "*a *out #size #rows *table", _write_softmax_fixed)
+
+
+def plan_softmax_fixed(
+    target: Target, rows: int, size: int, bits: int, powers: npt.NDArray[np.int32]
+) -> Compiled | str:
+    """The reference kernels' fixed point on `rows` rows of `size` bytes; or why not.
+
+    powers int32 (256,): element 255 - d is exp(-scale * beta * d) in Q0.31, for a distance d from the maximum. bits, of
+    the output: 8 or 16; its zero point is the least value of its type.
+    """
+    if size >= 512:
+        return "powers of a row may add up to 512 or more, where the runtime gives up"
+    plan = Plan(target)
+    if rows:
+        plan.row(
+            SOFTMAX_FIXED,
+            bits,
+            a=source(),
+            out=result(),
+            size=size,
+            rows=rows,
+            table=plan.constant(powers.astype(np.int32)),
+            work=rows * size * 8,
+        )
+        plan.divisible(SOFTMAX_FIXED, "rows", a=size, out=size * bits // 8)
+    return plan.done("table of powers in fixed point")

@@ -8,17 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..affine import activation_range
 from ..delegate import FLOATS, quantized_as_a_whole, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, IntegerArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
 from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints
+from ..kernels.requantizers import DoubleRounding, Float32
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Spec, Specs, Step
 from ..options import ActivationFunctionType
-from ..scales import scale_of, zero_point_of
+from ..scales import fused_range, zero_point_of
 from ..shapes import broadcast, known
 from ._floats import Native
 from ._lookup import with_lookup
@@ -134,16 +134,8 @@ def limits_of(output: Spec) -> tuple[int, int]:
 
 
 def quantized_bounds(output: Spec, fused: ActivationFunctionType, profile: Profile) -> tuple[int, int]:
-    """The clamp of a quantized output.
-
-    XNNPACK rounds a bound to even after it adds the zero point, the others round away from zero before.
-    """
-    scale, point = scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]")
-    if profile is not Profile.XNNPACK:
-        return activation_range(fused.name, float(scale), point, output.type.dtype)
-    limits = np.iinfo(output.type.dtype)
-    low, high = (np.float32(bound) / scale + np.float32(point) for bound in fused.bounds)
-    return int(np.rint(max(low, np.float32(limits.min)))), int(np.rint(min(high, np.float32(limits.max))))
+    """The clamp of a quantized output."""
+    return fused_range(fused, output, Float32 if profile is Profile.XNNPACK else DoubleRounding)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -203,10 +204,14 @@ class Products:
             whole = centered(weights, w_point, np.int64)
             return whole.astype(product_type(self.x.type.dtype, x_point, whole, self.axis))
 
-        constant = None if self.weights.value is None else prepared(self.weights.value)
+        @cache
+        def constant() -> AnyArray:
+            """Prepared once, when first needed: a native kernel has weights of its own."""
+            assert self.weights.value is not None
+            return prepared(self.weights.value)
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
-            factors = prepared(weights) if constant is None else constant
+            factors = prepared(weights) if self.weights.value is None else constant()
             sums = self.sums(centered(x, x_point, factors.dtype), factors)
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 

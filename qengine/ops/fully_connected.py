@@ -126,7 +126,11 @@ class FullyConnected(Op):
         if products.is_dynamic:
             return self._plan_dynamic(products, profile)
         if x.type is T.FLOAT32:
-            return products.plan_float(profile.pick(reference=Order.BIAS_LAST, xnnpack=Order.FUSED))
+            alone = volume(known(products.output)[:-1]) == 1
+            optimized = Order.FOURS if alone else Order.BIAS_LAST
+            return products.plan_float(
+                profile.pick(reference=Order.BIAS_LAST, optimized=optimized, xnnpack=Order.FUSED)
+            )
         products.check_quantization()
         per_tensor = weights.quantization is not None and not weights.quantization.per_channel
         if per_tensor:

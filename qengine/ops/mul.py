@@ -36,6 +36,7 @@ from ._elementwise import (
     zero_points,
 )
 from ._floats import native_binary
+from ._native import rule_of
 
 T = TensorType
 
@@ -96,7 +97,8 @@ class Mul(Elementwise):
         operands = Operands(points, rounding.from_real(np.asarray(product / scale_of(output, "outputs[0]"))))
         kernel = multiply_optimized if profile is Profile.OPTIMIZED and output.type is not T.INT16 else multiply
         bounds = quantized_bounds(output, self.fused_activation_function, profile)
-        native = partial(_plan_native, specs=specs, rule=operands.requantize, bounds=bounds)
+        narrow = kernel is multiply_optimized
+        native = partial(_plan_native, specs=specs, rule=operands.requantize, bounds=bounds, narrow=narrow)
         return quantized(
             "mul", partial(kernel, operands=operands), output, bounds, f"{rounding.__name__} rounding", native
         )
@@ -128,13 +130,18 @@ class Mul(Elementwise):
         return 2 if x.type is T.INT8 else 1
 
 
-def _plan_native(target: Target, specs: Specs, rule: Requantizer, bounds: tuple[int, int]) -> Compiled | str:
+def _plan_native(
+    target: Target, specs: Specs, rule: Requantizer, bounds: tuple[int, int], narrow: bool
+) -> Compiled | str:
     a, b, output = specs.input(0), specs.input(1), specs.output()
     if output.type is T.INT16:
         return "no native kernel for these types"
-    if not isinstance(rule, Float32):
-        return f"no native kernel rounds by {type(rule).__name__}"
-    return plan_mul(target, known(a), known(b), eight(a), eight(b), eight(output), float(rule.scale), *bounds)
+    if narrow and 2**16 * a.scale * b.scale / output.scale > 2**15 - 512:
+        return "products may wrap in 16 bits"
+    native = rule_of(rule, 1, eight(output).zero_point)
+    if isinstance(native, str):
+        return native
+    return plan_mul(target, known(a), known(b), eight(a), eight(b), eight(output), native, *bounds)
 
 
 def _multiply_flushed(a: AnyArray, b: AnyArray) -> AnyArray:

@@ -13,7 +13,7 @@ from ..delegate import FLOATS
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, Int64Array
 from ..kernels.emit.plan import Compiled
-from ..kernels.emit.softmax import plan_softmax
+from ..kernels.emit.softmax import plan_softmax, plan_softmax_fixed
 from ..kernels.emit.target import Target
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.profile import Profile
@@ -79,7 +79,7 @@ class Softmax(Elementwise):
             _check(output, 1 / 256, -128)
         scale = float(scale_of(x, "inputs[0]"))
         if profile is Profile.REFERENCE:
-            return self._plan_fixed_point(scale, output)
+            return self._plan_fixed_point(scale, known(x), output)
         return self._plan_table(scale, known(x), output)
 
     def _plan_int16(self, specs: Specs) -> Step:
@@ -90,7 +90,7 @@ class Softmax(Elementwise):
         rule = partial(softmax_int16, multiplier=multiplier, shift=shift)
         return quantized("softmax", rows(rule), specs.output(), (0, 32767))
 
-    def _plan_fixed_point(self, scale: float, output: Spec) -> Step:
+    def _plan_fixed_point(self, scale: float, shape: Shape, output: Spec) -> Step:
         low, _ = limits_of(output)
         bits = output.type.bits
         numbers = FixedInput.of(scale, self.beta)
@@ -100,7 +100,12 @@ class Softmax(Elementwise):
         def rule(q: AnyArray) -> Int64Array:
             return softmax_fixed_point(q, numbers, bits) + low
 
-        return quantized("softmax", rows(rule), output, limits_of(output), "fixed point")
+        def native(target: Target) -> Compiled | str:
+            difference = np.arange(-255, 1)
+            powers = numbers.powers(difference, numbers.rescale(difference))
+            return plan_softmax_fixed(target, volume(shape[:-1]), shape[-1], bits, powers.astype(np.int32))
+
+        return quantized("softmax", rows(rule), output, limits_of(output), "fixed point", native)
 
     def _plan_table(self, scale: float, shape: Shape, output: Spec) -> Step:
         powers, output_scale = power_table(scale, self.beta), float(scale_of(output, "outputs[0]"))

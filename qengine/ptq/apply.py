@@ -69,6 +69,8 @@ class _Applying:
         self.stands: dict[int, int] = {}
         self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters, scales)
         self._forms: dict[tuple[int, int | None], int] = {}
+        self._unsigned: set[int] = set()
+        self._ended: dict[int, int] = {}
 
     def run(self) -> None:
         """Rewrites the draft."""
@@ -102,20 +104,28 @@ class _Applying:
             self._forms[index, grid] = index
             return
         self._set(index, type_, _as_unsigned(quantization))
-        self._forms[index, grid] = self._convert(index, "QUANTIZE", self._type(grid), quantization)
+        self._unsigned.add(index)
 
     def _leave(self, index: int, type_: TensorType) -> int:
-        """The tensor that stands for an output: real, or integers of its grid."""
+        """The tensor that stands for an output: real, or integers of its grid. It has the output's name."""
         grid = self.part.tensors[index]
         if self.graph.tensors[index].type is not REAL or type_ is REAL or grid is None:
             return self._real(index)
-        quantized = self._on_grid(index, grid)
+        if index in self._ended:
+            return self._ended[index]
+        if index in self.graph.inputs and self.draft.tensors[index].type is type_:
+            return index
+        source = self._forms.get((index, grid), self._forms.get((index, None)))
         if type_ is self._type(grid):
-            return quantized
-        name = self.graph.tensors[index].name
-        result = self._convert(quantized, "QUANTIZE", type_, _as_unsigned(self.parameters[grid]))
-        self._rename(quantized, f"{name}_int8")
-        self._rename(result, name)
+            result = self._on_grid(index, grid)
+        else:
+            before = self._on_grid(index, grid) if source is None else source
+            result = self._convert(before, "QUANTIZE", type_, _as_unsigned(self.parameters[grid]))
+        if result != index and index not in self.graph.inputs and not self.graph.tensors[index].is_constant:
+            name, inner = self.graph.tensors[index].name, self.draft.tensors[index]
+            self._rename(index, f"{name}_{inner.type.name.lower()}")
+            self._rename(result, name)
+        self._ended[index] = result
         return result
 
     # --- forms of a tensor
@@ -132,7 +142,7 @@ class _Applying:
             return index
         grid = self.part.tensors[index]
         assert grid is not None
-        source = self._forms[index, grid]
+        source = self._forms.get((index, grid), index)
         result = self._convert(source, "DEQUANTIZE", REAL, None)
         if source == index and index not in self.graph.inputs:
             self._rename(source, f"{tensor.name}_{self._type(grid).name.lower()}")
@@ -155,15 +165,20 @@ class _Applying:
             )
             made = self.draft.constant(values, type_, tensor.name, quantization)
         else:
-            own = self.part.tensors[index]
-            key = (index, None) if (index, None) in self._forms else (index, own)
-            same = own is not None and key[1] == own and self.parameters[own] == quantization
-            if same and own is not None and self._type(own) is self._type(grid):
-                made = self._forms[key]
-            else:
-                made = self._convert(self._forms[key], "QUANTIZE", self._type(grid), quantization)
+            made = self._requantized(index, grid)
         self._forms[index, grid] = made
         return made
+
+    def _requantized(self, index: int, grid: int) -> int:
+        """A computed tensor on a grid that it isn't on yet."""
+        own, quantization = self.part.tensors[index], self.parameters[grid]
+        if (index, own) not in self._forms or own is None:
+            source = index if index in self._unsigned else self._forms[index, None]
+            return self._convert(source, "QUANTIZE", self._type(grid), quantization)
+        held = self._forms[index, own]
+        if self._type(own) is self._type(grid) and self.parameters[own] == quantization:
+            return held
+        return self._convert(held, "QUANTIZE", self._type(grid), quantization)
 
     def _convert(self, source: int, name: str, type_: TensorType, quantization: Quantization | None) -> int:
         """A QUANTIZE or DEQUANTIZE of a tensor, placed here; its output's index."""

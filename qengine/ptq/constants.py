@@ -20,9 +20,9 @@ from .weights import Quantized, quantize_bias, quantize_weights, rescaled, widen
 class Constants:
     """The narrowed constants of one graph: each is made once for each way in which it is kept.
 
-    placed: where DEQUANTIZE nodes go. scales: of weights whose scales were learned, by tensor and how they are kept; the
-    recipe's observer chooses all others. at: the node being worked on. errors: by node, the signal and the noise (sums
-    of squares) of its weights.
+    placed: where DEQUANTIZE nodes go. scales: of weights whose scales were learned, by tensor and how they are kept;
+    the recipe's observer chooses all others. at: the node being worked on. errors: by node, the signal and the noise
+    (sums of squares) of its weights.
     """
 
     def __init__(

@@ -204,7 +204,7 @@ class Walk:
                 root = i if self.graph.tensors[i].is_constant else roots.get(i, i)
                 operands.append(Activation(self._grid(root, type_, fixed.get(root))))
         if choice.recurrent is not None:
-            return choice.recurrent.plan(node, self, operands, outputs)
+            return replace(choice.recurrent.plan(node, self, operands, outputs), why=choice.why)
         return NodePlan(Treatment.INTEGER, tuple(operands), outputs, why=choice.why)
 
     def _shared_grid(

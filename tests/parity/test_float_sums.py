@@ -41,8 +41,10 @@ LAYERS = {
     "conv_multiplied": (CONV, (1, 6, 5, 12), (24, 3, 3, 1), ("xnnpack", "reference")),
     "conv_of_one": (CONV, (1, 6, 5, 1), (1, 3, 3, 1), ("xnnpack", "reference")),
     "depthwise_of_one_to_one": (DEPTHWISE, (1, 9, 8, 1), (1, 3, 3, 1), EVERY),
-    "dense_one_row": (FullyConnected(), (1, 200), (77, 200), ("xnnpack", "reference")),
-    "dense_long_row": (FullyConnected(RELU6), (1, 3000), (300, 3000), ("xnnpack", "reference")),
+    "dense_one_row": (FullyConnected(), (1, 200), (77, 200), EVERY),
+    "dense_long_row": (FullyConnected(RELU6), (1, 3000), (300, 3000), EVERY),
+    "dense_odd_row": (FullyConnected(), (1, 71), (13, 71), EVERY),
+    "dense_short_row": (FullyConnected(), (1, 3), (5, 3), EVERY),
     "dense_rows": (FullyConnected(), (9, 130), (40, 130), EVERY),
 }
 

@@ -180,6 +180,26 @@ def test_rules_mix_schemes() -> None:
     assert [model.graphs[0].tensors[i].type.name for i in last.inputs] == ["FLOAT32", "INT8", "FLOAT32"]
 
 
+def test_what_a_composite_computes_stays_float_and_is_watched_all_the_same() -> None:
+    b, x = start()
+    y = conv(b, x, 3, RNG)
+    inner = b.graph("how")
+    z = inner.input("z", (1, 8, 8, 3))
+    inner.returns([inner.add(op("TANH"), [z], name="inner tanh")])
+    y = b.add(
+        op("STABLEHLO_COMPOSITE", composite_name="squash", decomposition_subgraph_index=1), [y], shape=(1, 8, 8, 3)
+    )
+    made_ = quantize(b.model([conv(b, y, 2, RNG)]), "static_wi8_ai8", images(4))
+    names_ = [[node.op.name for node in graph.nodes] for graph in made_.model.graphs]
+    assert names_ == [
+        ["QUANTIZE", "CONV_2D", "DEQUANTIZE", "STABLEHLO_COMPOSITE", "QUANTIZE", "CONV_2D", "DEQUANTIZE"],
+        ["TANH"],
+    ]
+    seen = made_.ranges["1/inner tanh"]
+    assert (seen.samples, seen.low) == (4, 0.0)
+    assert 0.5 < seen.high < 1
+
+
 def test_16_bits_and_8_bits_meet_in_a_requantize() -> None:
     from qengine.ptq.recipe import Recipe, Rule
 
@@ -190,3 +210,42 @@ def test_16_bits_and_8_bits_meet_in_a_requantize() -> None:
     assert names(model) == ["QUANTIZE", "CONV_2D", "QUANTIZE", "CONV_2D", "DEQUANTIZE"]
     last = model.graphs[0].nodes[3]
     assert [model.graphs[0].tensors[i].type.name for i in last.inputs] == ["INT16", "INT8", "INT64"]
+
+
+def ends_of(model: Model) -> list[tuple[str | None, str]]:
+    graph = model.graphs[0]
+    return [(graph.tensors[i].name, graph.tensors[i].type.name) for i in (*graph.inputs, *graph.outputs)]
+
+
+def test_an_output_that_is_named_twice_is_converted_once() -> None:
+    b, x = start()
+    y = conv(b, x, 3, RNG)
+    model = made(b.model([y, y]), input_type="uint8", output_type="uint8")
+    assert names(model) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
+    assert ends_of(model) == [("x", "UINT8"), ("conv_2d", "UINT8"), ("conv_2d", "UINT8")]
+
+
+def test_an_input_that_is_an_output_stays_what_it_is() -> None:
+    b, x = start()
+    model = made(b.model([conv(b, x, 3, RNG), x]), input_type="uint8", output_type="uint8")
+    assert names(model) == ["QUANTIZE", "CONV_2D", "QUANTIZE"]
+    assert ends_of(model)[2] == ("x", "UINT8")
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8"])
+def test_integer_ends_of_float_nodes_cost_one_conversion(kind: str) -> None:
+    b, x = start()
+    y = b.add(op("COS"), [conv(b, b.add(op("COS"), [x]), 3, RNG)], name="y")
+    model = made(b.model([y]), unquantizable="float", input_type=kind, output_type=kind)
+    assert names(model) == ["DEQUANTIZE", "COS", "QUANTIZE", "CONV_2D", "DEQUANTIZE", "COS", "QUANTIZE"]
+    assert ends_of(model) == [("x", kind.upper()), ("y", kind.upper())]
+
+
+def test_an_input_that_nobody_reads_has_the_asked_type() -> None:
+    b, x = start()
+    b.input("unused", (1, 8, 8, 3))
+    source = b.model([conv(b, x, 3, RNG)])
+    data = [[sample, sample] for sample in images(4)]
+    model = quantize(source, "static_wi8_ai8", data, measure=0, input_type="int8", output_type="int8").model
+    assert names(model) == ["CONV_2D"]
+    assert ends_of(model)[1] == ("unused", "INT8")

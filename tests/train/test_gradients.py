@@ -19,7 +19,7 @@ def test_a_gradient_is_what_finite_differences_give(case: Case) -> None:
 
 
 def test_every_entry_has_a_case() -> None:
-    assert {case.name for case in CASES} | {"DEQUANTIZE"} == set(GRADIENTS)
+    assert {case.name for case in CASES} | {"DEQUANTIZE", "BATCH_NORMALIZATION", "DROPOUT"} == set(GRADIENTS)
 
 
 def test_a_window_s_gradient_goes_to_its_first_largest_number() -> None:

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import itertools
 
-from ..language import F32, Function
+from ..language import F32, Function, Value
 from ..pieces import store
 from ..plan import Compiled, Family, Place, Plan, result, source
 from ..target import Target
 from .gemm import multiply, pack, pieces
 from .layer import Layer
-from .pieces import Clamping, Summing
+from .pieces import Clamping, Order, Summing
 
 WIDEST = 8
 """Vectors in a panel: sums of one accumulator each, in the order of k, that go on at a time."""
 
 
 def _write_dense(f: Function, vectors: int, lanes: int, order: str, ending: str, width: str) -> None:
-    """out[panel][column] for one row `a` of `depth` floats; the words mean what they do for gemm."""
+    """out[panel][column] for one row `a` of 4 * fours + depth floats; the words mean what they do for gemm."""
     vector, size = F32.x(lanes), 4 * lanes
     row = f.arguments(DENSE.slots)
     summing, clamping = Summing(order), Clamping(ending, row.low, row.high)
+
+    def products(sums: list[Value], a: Value, w: Value, step: int) -> list[Value]:
+        x = a.load(F32, 4 * step).splat(lanes)
+        return [summing.add(sum_, x, w.load(vector, size * (vectors * step + j))) for j, sum_ in enumerate(sums)]
+
     with f.loop(row.panels, w=row.w, bias=row.bias, out=row.out) as panel:
         bias = [panel.bias.load(vector, size * j) for j in range(vectors)]
-        sums = [summing.start(b) for b in bias]
-        with f.loop(row.depth, True, a=row.a, w=panel.w, sums=sums) as k:
-            x = k.a.load(F32).splat(lanes)
-            k.sums = [summing.add(sum_, x, k.w.load(vector, size * j)) for j, sum_ in enumerate(k.sums)]
+        sums, a, w = [summing.start(b) for b in bias], row.a, panel.w
+        if summing.order is Order.FOURS:
+            with f.loop(row.fours, True, a=a, w=w, sums=[sums] * 4) as four:
+                four.sums = [products(old, four.a, four.w, i) for i, old in enumerate(four.sums)]
+                four.a, four.w = four.a + 16, four.w + 4 * size * vectors
+            sums, a, w = [(s[0] + s[2]) + (s[1] + s[3]) for s in zip(*four.sums, strict=True)], four.a, four.w
+        with f.loop(row.depth, True, a=a, w=w, sums=sums) as k:
+            k.sums = products(k.sums, k.a, k.w, 0)
             k.a, k.w = k.a + 4, k.w + size * vectors
         for j, sum_ in enumerate(k.sums):
             last = width == "part" and j == vectors - 1
@@ -35,7 +44,7 @@ def _write_dense(f: Function, vectors: int, lanes: int, order: str, ending: str,
         panel.w, panel.bias, panel.out = k.w, panel.bias + size * vectors, panel.out + size * vectors
 
 
-DENSE = Family("floatdense", "*a depth *w *bias *out #columns #panels low high", _write_dense)
+DENSE = Family("floatdense", "*a fours depth *w *bias *out #columns #panels low high", _write_dense)
 
 
 def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
@@ -54,9 +63,11 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
 
 def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
     """Rows that multiply one row of floats by weights (columns, k)."""
-    k = layer.weights.shape[1]
+    k, is_fours = layer.weights.shape[1], layer.order is Order.FOURS
+    fours = k // 4 if is_fours else 0
+    widest = plan.target.registers // 8 if is_fours else WIDEST
     alike = itertools.groupby(
-        pack(plan, layer.weights, layer.bias, WIDEST), lambda panel: (panel.vectors, panel.lanes, panel.columns)
+        pack(plan, layer.weights, layer.bias, widest), lambda panel: (panel.vectors, panel.lanes, panel.columns)
     )
     for (vectors, lanes, columns), group in alike:
         run = list(group)
@@ -69,7 +80,8 @@ def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
             layer.clamp.word,
             run[0].width,
             a=a,
-            depth=k,
+            fours=fours,
+            depth=k - 4 * fours,
             w=run[0].weights,
             bias=run[0].bias,
             out=out + 4 * run[0].first,

@@ -25,12 +25,15 @@ class Order(Enum):
     DOWN        so too, but one column of the filter after the other, not row by row
     BIAS_FIRST  from the bias, product and sum rounded each
     BIAS_LAST   from zero, product and sum rounded each, then the bias
+    FOURS       so too, but four sums side by side of every fourth product, the first and third and the second and
+                fourth added up, then those two, then what products are left; only of one row alone
     """
 
     FUSED = "fused"
     DOWN = "down"
     BIAS_FIRST = "first"
     BIAS_LAST = "last"
+    FOURS = "fours"
 
 
 class Summing:
@@ -38,15 +41,16 @@ class Summing:
 
     def __init__(self, word: str) -> None:
         self.order = Order(word)
+        self.bias_last = self.order in (Order.BIAS_LAST, Order.FOURS)
 
     def start(self, bias: Value) -> Value:
-        return bias.function.constant(0.0, bias.type) if self.order is Order.BIAS_LAST else bias
+        return bias.function.constant(0.0, bias.type) if self.bias_last else bias
 
     def add(self, sum_: Value, a: Value, b: Value) -> Value:
         return multiply_add(sum_, a, b) if self.order in (Order.FUSED, Order.DOWN) else sum_ + a * b
 
     def end(self, sum_: Value, bias: Value) -> Value:
-        return sum_ + bias if self.order is Order.BIAS_LAST else sum_
+        return sum_ + bias if self.bias_last else sum_
 
 
 def real(argument: Value) -> Value:

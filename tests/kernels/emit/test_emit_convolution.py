@@ -16,6 +16,7 @@ from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.layer import Geometry, Layer, split_outliers
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.emit.transposed import plan_transposed
 from qengine.kernels.reference import conv
 
 
@@ -79,6 +80,37 @@ def test_depthwise_convolution_equals_the_reference(variant, case):
         centered(x, layer.input.zero_point), centered(layer.weights, layer.weight_zero_point), sliding(geometry)
     )
     compiled = plan_depthwise(variant, geometry, layer)
+    assert np.array_equal(run(compiled, [x], sums.shape, x.dtype), expected(layer, sums))
+
+
+@st.composite
+def transposed_convolutions(draw):
+    """Outputs as large as the full result or cut off by up to a stride, filters smaller than the stride among them."""
+    sides = []
+    for _ in range(2):
+        size, window, stride = draw(st.integers(1, 6)), draw(st.integers(1, 5)), draw(st.integers(1, 3))
+        before = draw(st.integers(0, window - 1))
+        full = (size - 1) * stride + window
+        sides.append((size, window, stride, before, draw(st.integers(max(1, full - before - stride), full + 1))))
+    (h, tall, down, top, out_h), (w, wide, across, left, out_w) = sides
+    channels, outputs = draw(CHANNELS), draw(CHANNELS)
+    layer, rng = draw(layers((outputs, tall, wide, channels), outputs, tall * wide * channels))
+    geometry = Geometry(
+        draw(st.integers(1, 2)), (h, w, channels), (out_h, out_w, outputs), (tall, wide), (down, across),
+        before=(top, left),
+    )  # fmt: skip
+    return geometry, layer, random_bytes(rng, (geometry.batch, h, w, channels), layer.input.signed)
+
+
+@settings(max_examples=80)
+@given(case=transposed_convolutions())
+def test_transposed_convolution_equals_the_reference(variant, case):
+    geometry, layer, x = case
+    sums = conv.transpose_conv_2d(
+        centered(x, layer.input.zero_point), centered(layer.weights, layer.weight_zero_point),
+        geometry.stride, geometry.before, geometry.output[:2],
+    )  # fmt: skip
+    compiled = plan_transposed(variant, geometry, layer)
     assert np.array_equal(run(compiled, [x], sums.shape, x.dtype), expected(layer, sums))
 
 

@@ -16,7 +16,7 @@ from qengine.kernels.emit.float32.depthwise import plan_depthwise
 from qengine.kernels.emit.float32.elementwise import plan_binary, plan_unary
 from qengine.kernels.emit.float32.gemm import TILES, panel_widths
 from qengine.kernels.emit.float32.layer import Layer, stretches
-from qengine.kernels.emit.float32.pieces import ANY, Clamp, spans
+from qengine.kernels.emit.float32.pieces import ANY, Clamp, Order, spans
 from qengine.kernels.emit.float32.pool import plan_average_pool, plan_max_pool, plan_sum
 from qengine.kernels.emit.float32.softmax import plan_softmax
 from qengine.kernels.emit.layer import Geometry
@@ -56,7 +56,7 @@ def strange(rng, x, share=0.1):
 def layers(draw, shape, outputs):
     rng = np.random.default_rng(draw(SEEDS))
     bias = normal(rng, outputs) if draw(st.booleans()) else None
-    return Layer(normal(rng, *shape), bias, draw(CLAMPS)), rng
+    return Layer(normal(rng, *shape), bias, draw(CLAMPS), draw(st.sampled_from(Order))), rng
 
 
 def finished(layer, sums):

@@ -13,6 +13,7 @@ from float_plans import float_plans
 from fresh import fresh_process
 
 from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
+from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
 from qengine.kernels.emit.convolution import plan_convolution
 from qengine.kernels.emit.crew import HELP, LEAD
 from qengine.kernels.emit.dense import plan_dense
@@ -30,8 +31,11 @@ from qengine.kernels.emit.plan import Eight, Plan, result, source
 from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
+from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
+from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
+from qengine.kernels.reference.resize import Places
 from qengine.kernels.requantizers import DoubleRounding
 
 
@@ -89,11 +93,25 @@ def plans_of_every_kind(variant):
         yield pool.plan_average_pool(variant, geometry, eight, low, high)
         yield pool.plan_max_pool(variant, geometry, eight, low, high)
         yield pool.plan_mean(variant, 1, 25, 70, eight, eight, 0.04, 1.0)
+        ones = np.ones(70, np.int32)
+        for shift, away in ((-1, True), (-1, False), (0, False)):
+            rule = FixedRule(ones * 2**30, ones * shift, ones.astype(bool) & away, 0)
+            yield pool.plan_mean_fixed(variant, 1, 25, 70, eight, eight, rule, 0, 0)
+        for bits in (8, 16):
+            yield softmax.plan_softmax_fixed(variant, 1, 12, bits, np.ones(256, np.int32))
         yield softmax.plan_softmax(variant, 1, 12, eight, np.ones(256, np.float32), 1 / 256)
         numbers = elementwise.AddNumbers(1500000, 750000, 20)
         for b_shape in ((3, 70), (1,)):
             yield elementwise.plan_add(variant, (3, 70), b_shape, eight, eight, eight, numbers, low, high)
-            yield elementwise.plan_mul(variant, (3, 70), b_shape, eight, eight, eight, 0.01, low, high)
+            scale = CommonScale.of(Scales(0.1, 0.2, 0.3), ZeroPoints(0, 0, 0), 20)
+            for sign, vectors in ((1, None), (1, Vectors(210, 16, True)), (-1, None)):
+                yield plan_add_fixed(variant, (3, 70), b_shape, *[eight] * 3, scale, sign, low, high, vectors)
+            yield elementwise.plan_mul(
+                variant, (3, 70), b_shape, eight, eight, eight, FloatRule(np.full(1, 0.01, np.float32)), low, high
+            )
+        places = Places(np.zeros(3, np.int64), np.ones(3, np.int64), np.full(3, 512))
+        for rule in ("up", "away"):
+            yield plan_resize_bilinear(variant, 1, (2, 2, 70), places, places, signed, rule)
         yield elementwise.plan_flip(variant, 100)
         yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
         yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
