@@ -143,3 +143,21 @@ def split(data: Stored, share: float, seed: int) -> tuple[Stored, Stored]:
     order = np.random.default_rng([seed, 7]).permutation(len(data))
     apart = max(1, round(share * len(data)))
     return data.take(order[apart:]), data.take(order[:apart])
+
+
+def set_apart(
+    model: Model, data: Stored | Streamed, validation: float | tuple[Any, Any] | None, seed: int
+) -> tuple[Stored | Streamed, Stored | None]:
+    """The samples to learn from, and those to judge by: others, as (samples, labels), or a random share of them."""
+    if validation is None:
+        return data, None
+    if isinstance(validation, tuple):
+        apart = data_of(model, *validation)
+        if isinstance(apart, Streamed):
+            raise ValueError("expected validation samples in memory, got a function")
+        return data, apart
+    if isinstance(data, Streamed):
+        raise ValueError("expected validation samples as (data, labels) where data is a function, got a share")
+    if not 0 < validation < 1:
+        raise ValueError(f"expected a share of the samples between 0 and 1, got {validation}")
+    return split(data, validation, seed)
