@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from ..kernels.profile import Profile
 from ..model import Model
 from ..op import Array
 from ..ptq.calibrate import Calibration
@@ -20,13 +21,15 @@ from ..ptq.verify import verify
 from ..ptq.warn import notices
 from ..samples import Sample, samples_of
 from ..tflite import load
-from .data import Stored, Streamed, data_of, split
+from .data import Stored, Streamed, data_of, first_target, set_apart
+from .exact import Parting, partings
 from .heads import heads
 from .history import History
-from .losses import CrossEntropy, Distillation, Loss, MeanSquaredError
+from .losses import Loss, loss_for
 from .network import Network
+from .objective import outputs_of
 from .quantization import exported, fake_quantized, trained_ranges
-from .settings import Settings
+from .settings import TrainingSettings, changed, parted
 from .trainer import Told, Trainer
 
 CALIBRATION_SAMPLES = 512
@@ -37,14 +40,28 @@ CALIBRATION_SAMPLES = 512
 class Finetuned:
     """What `Quantized` holds, of a model that was trained for it, and how that went.
 
-    ranges: those that training arrived at. trained: the float model with the weights that training arrived at.
+    ranges: those that training arrived at. network: what was trained, fake quantization and all.
     """
 
     model: Model
     report: Report
     ranges: Ranges
     history: History
-    trained: Model
+    network: Network = field(repr=False, compare=False)
+
+    @property
+    def trained(self) -> Model:
+        """The float model with the weights that training arrived at."""
+        return self.network.current()
+
+    def forward(self, samples: Any) -> list[Array]:
+        """The outputs of the fake-quantized forward pass, real numbers, samples joined along the first axis."""
+        return outputs_of(self.network, data_of(self.network.model, samples))
+
+    def partings(self, samples: Any, *, profile: str | Profile = Profile.XNNPACK) -> list[Parting]:
+        """Layer by layer, where the forward pass through the exact integer kernels of `model` parts from the
+        fake-quantized one, in all samples; each layer gets the integer kernels' input."""
+        return partings(self.network, data_of(self.network.model, samples), Profile(profile))
 
 
 def finetune(
@@ -60,7 +77,7 @@ def finetune(
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Told | None = None,
     measure: int = 4,
-    settings: Settings | None = None,
+    settings: TrainingSettings | None = None,
     **changes: Any,
 ) -> Finetuned:
     """A float model, trained so that it loses less by being quantized, and quantized by a recipe.
@@ -82,81 +99,42 @@ def finetune(
     leaves the numbers. The error names the node and what to do.
     """
     source = model if isinstance(model, Model) else load(model)
-    chosen, how = _recipe_and_settings(recipe, settings, changes)
+    chosen, how = recipe_and_settings(recipe, settings, changes)
     tidy, origins = prepared(source) if chosen.prepare else (source, None)
     if data is None:
         raise ValueError("expected samples to train with, got none: give data, arrays in the model's own units")
     learned_from = data_of(tidy, data, labels)
-    apart, learned_from = _validation(tidy, learned_from, validation, how.seed)
+    apart, learned_from = set_apart(tidy, learned_from, validation, how.seed)
     calibration = _calibrated(tidy, learned_from, data, measure)
     shapes = calibration.shapes
     plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
     network = fake_quantized(tidy, plan, calibration.ranges, rule=range_rule, learn_weights=learn_weights)
-    judge = loss if loss is not None else loss_for(network, learned_from)
+    judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from))
     trainer = Trainer(network, judge, how, teacher=Network(tidy) if judge.needs_teacher else None)
     history = trainer.train(learned_from, apart, progress=progress, checkpoint=checkpoint)
-    applied = exported(network, calibration.ranges)
+    applied = exported(network)
     verify(applied.model)
     ranges = trained_ranges(network, calibration.ranges)
     report = report_on(source, tidy, applied, plan, ranges, calibration.kept)
-    return Finetuned(applied.model, report, ranges, history, network.current())
+    return Finetuned(applied.model, report, ranges, history, network)
 
 
-def loss_for(network: Network, data: Stored | Streamed) -> Loss:
-    """The loss that fits the targets."""
-    if data.targets is None:
-        return Distillation()
-    if heads(network)[0].activation and not (isinstance(data, Stored) and _are_values(data.targets[0], network)):
-        return CrossEntropy()
-    return MeanSquaredError()
-
-
-def _are_values(target: Array, network: Network) -> bool:
-    """Whether targets are real numbers, not classes or probabilities, of an output that is not a SOFTMAX's."""
-    return target.dtype.kind == "f" and heads(network)[0].activation != "SOFTMAX"
-
-
-def _recipe_and_settings(
-    recipe: Recipe | str, settings: Settings | None, changes: dict[str, Any]
-) -> tuple[Recipe, Settings]:
+def recipe_and_settings(
+    recipe: Recipe | str, settings: TrainingSettings | None, changes: Mapping[str, Any]
+) -> tuple[Recipe, TrainingSettings]:
     """Changes go to the settings they name, the others to the recipe."""
-    names = {part.name for part in fields(Settings)}
-    own = {name: value for name, value in changes.items() if name in names}
-    others = {name: value for name, value in changes.items() if name not in names}
+    own, others = parted(changes)
     if others and not isinstance(recipe, str):
         raise TypeError(f"expected changes of a recipe by name, got {', '.join(others)} with a Recipe")
-    given = {name: getattr(settings, name) for name in names} if settings is not None else {}
     chosen = Recipe.named(recipe, **others) if isinstance(recipe, str) else recipe
-    return chosen, Settings(**(given | own))
-
-
-def _validation(
-    model: Model, data: Stored | Streamed, validation: float | tuple[Any, Any] | None, seed: int
-) -> tuple[Stored | None, Stored | Streamed]:
-    """The samples to judge by, and those that are left to train with."""
-    if validation is None:
-        return None, data
-    if isinstance(validation, tuple):
-        apart = data_of(model, *validation)
-        if isinstance(apart, Streamed):
-            raise ValueError("expected validation samples in memory, got a function")
-        return apart, data
-    if isinstance(data, Streamed):
-        raise ValueError("expected validation samples as (data, labels) where data is a function, got a share")
-    if not 0 < validation < 1:
-        raise ValueError(f"expected a share of the samples between 0 and 1, got {validation}")
-    left, apart = split(data, validation, seed)
-    return apart, left
+    return chosen, changed(settings, own)
 
 
 def _calibrated(model: Model, data: Stored | Streamed, source: Any, measure: int) -> Calibration:
     """Ranges and shapes of the float model on the first samples."""
     calibration = Calibration(model)
-    samples: Iterable[Sample]
-    if isinstance(data, Stored):
-        samples = (Sample(0, item) for item in data.items)
-    else:
-        samples = samples_of(model, source)
+    stored = (Sample(0, item) for item in data.items) if isinstance(data, Stored) else None
+    samples: Iterable[Sample] = samples_of(model, source) if stored is None else stored
     for number, sample in enumerate(islice(samples, CALIBRATION_SAMPLES)):
         calibration.run(sample)
         if number < measure:

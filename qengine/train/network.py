@@ -16,7 +16,7 @@ from ..op import Array, Specs
 from ..packing import pack
 from ..program import Program as Planned
 from ..program import Runtime
-from ..ptq.plan import Plan
+from ..ptq.plan import Parameters, Plan
 from ..ptq.ranges import keys_of
 from ..ptq.weights import quantize_bias, rescaled, widened_scales
 from .batch import batch_of, for_batch
@@ -46,9 +46,12 @@ class Network:
         ranges: Sequence[RangeRule] = (),
         *,
         learn_weights: bool = False,
+        others: Parameters = (),
         dtype: Any = np.float32,
     ) -> None:
-        """learn_weights: whether the scales of narrowed weights are trained (LSQ). dtype: that is computed in."""
+        """learn_weights: whether the scales of narrowed weights are trained (LSQ). others: of the other graphs' grids,
+        for export. dtype: that is computed in."""
+        self.others = others
         self.model, self.plan, self.ranges, self.dtype = model, plan, ranges, dtype
         self.graph: Graph = model.graphs[0]
         self.program: Program = lower(self.graph, plan)

@@ -11,7 +11,7 @@ from ..model import Graph, Model, Quantization
 from ..op import Array
 from ..packing import integer_range
 from ..ptq.apply import Applied, apply
-from ..ptq.plan import Grid, Parameters, Plan
+from ..ptq.plan import Grid, Plan
 from ..ptq.quantize import parameters_of
 from ..ptq.ranges import Ranges, Summary
 from .network import Network
@@ -37,14 +37,13 @@ def fake_quantized(
         _rule(model.graphs[0], grid, start, rule)
         for grid, start in zip(plan.graphs[0].grids, parameters[0], strict=True)
     ]
-    return Network(model, plan, rules, learn_weights=learn_weights, dtype=dtype)
+    return Network(model, plan, rules, learn_weights=learn_weights, others=parameters[1:], dtype=dtype)
 
 
 def _rule(graph: Graph, grid: Grid, start: Quantization, name: str) -> RangeRule:
-    ends = represented(grid, start)
     if grid.fixed is not None or graph.tensors[grid.range].is_constant:
-        return Given(grid, ends)
-    return rule_of(name, grid, ends, constant_ends([graph.tensors[i].array for i in grid.also]))
+        return Given(grid, start)
+    return rule_of(name, grid, represented(grid, start), constant_ends([graph.tensors[i].array for i in grid.also]))
 
 
 def represented(grid: Grid, quantization: Quantization) -> Ends:
@@ -56,22 +55,11 @@ def represented(grid: Grid, quantization: Quantization) -> Ends:
     return (low + grid.symmetric - point) * scale, (high - point) * scale
 
 
-def exported(network: Network, ranges: Ranges) -> Applied:
-    """The quantized model of a network as it is now, made by `ptq.apply` as always. ranges: of the calibration, for
-    graphs that weren't trained."""
+def exported(network: Network) -> Applied:
+    """The quantized model of a network as it is now, made by `ptq.apply` as always."""
     assert network.plan is not None
-    model = network.current()
-    return apply(model, network.plan, _parameters(network, model, ranges), learned_scales(network))
-
-
-def _parameters(network: Network, model: Model, ranges: Ranges) -> Parameters:
-    assert network.plan is not None
-    first, *others = parameters_of(model, network.plan, ranges)
-    trained = [
-        start if isinstance(rule, Given) else rule.quantization
-        for start, rule in zip(first, network.ranges, strict=True)
-    ]
-    return [trained, *others]
+    parameters = [[rule.quantization for rule in network.ranges], *network.others]
+    return apply(network.current(), network.plan, parameters, learned_scales(network))
 
 
 def learned_scales(network: Network) -> Mapping[tuple[int, Any], Array]:

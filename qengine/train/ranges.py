@@ -78,9 +78,9 @@ class RangeRule(ABC):
 class Given(RangeRule):
     """A range that running doesn't change: prescribed by an operator, or that of constants, which `follow` is told."""
 
-    def __init__(self, grid: Grid, ends: Ends) -> None:
+    def __init__(self, grid: Grid, quantization: Quantization) -> None:
         super().__init__(grid)
-        self._quantization = quantization_of(grid, ends)
+        self._quantization = quantization
 
     @property
     def quantization(self) -> Quantization:

@@ -18,7 +18,7 @@ from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
 from .optimizers import State, clipped
-from .settings import Settings
+from .settings import TrainingSettings
 
 Told = Callable[[int, int | None, Epoch | None], None]
 """Told of each step: how many are done, of how many where that is known, and an epoch's row when it ends."""
@@ -27,7 +27,9 @@ Told = Callable[[int, int | None, Epoch | None], None]
 class Trainer:
     """One network being trained. teacher: the float network of the same graph that its loss looks at, or None."""
 
-    def __init__(self, network: Network, loss: Loss, settings: Settings, *, teacher: Network | None = None) -> None:
+    def __init__(
+        self, network: Network, loss: Loss, settings: TrainingSettings, *, teacher: Network | None = None
+    ) -> None:
         self.network, self.settings = network, settings
         self.objective = Objective(network, loss, teacher)
         self.history = History()
@@ -196,7 +198,7 @@ class Trainer:
             narrow.restore(state)
 
 
-def factors(network: Network, settings: Settings) -> dict[str, float]:
+def factors(network: Network, settings: TrainingSettings) -> dict[str, float]:
     """By the key of all that is learned: the factor of the learning rate."""
     graph = network.graph
     found = {}
