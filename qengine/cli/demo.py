@@ -18,7 +18,7 @@ from ..demo.classifier import EPOCHS
 from ..demo.story import KERNEL_SETS, Agreement, Story, make, tell
 from ..digits import load_digits
 from ..kernels.profile import Profile
-from ..ptq.evaluate import plot
+from ..ptq.figure import plot
 from .options import json_option, profile_option
 from .text import console, size_text, table
 
@@ -59,7 +59,7 @@ def command(out: Path | None, figure: Path | None, epochs: int, seed: int, profi
 
 def _plot(story: Story, figure: Path) -> None:
     try:
-        plot([network.evaluation for network in story.networks], str(figure))
+        plot([network.evaluation for network in story.networks], figure)
     except ModuleNotFoundError as error:
         raise click.ClickException(f"--plot needs {error.name}: install qengine[plot]") from error
     except ValueError as error:

@@ -134,24 +134,3 @@ def texts(evaluations: Iterable[Evaluation]) -> list[tuple[str, ...]]:
         )
         for row in rows
     ]
-
-
-def plot(evaluations: Iterable[Evaluation], path: str) -> None:
-    """A figure of sizes, latencies and accuracies. ModuleNotFoundError without matplotlib (the extra `plot`)."""
-    from matplotlib.figure import Figure
-
-    rows = list(evaluations)
-    shown = "accuracy" if rows[0].accuracy is not None else "agreement"
-    figure = Figure(figsize=(10, 1.2 + 0.45 * len(rows)), layout="constrained")
-    bars: list[tuple[str, list[float], str]] = [
-        ("size, KiB", [row.size / 1024 for row in rows], "{:.0f}"),
-        ("ms a call", [row.latency * 1e3 for row in rows], "{:.3g}"),
-        (f"{shown}, %", [100 * float(getattr(row, shown)) for row in rows], "{:.1f}"),
-    ]
-    for axes, (title, values, form) in zip(figure.subplots(1, 3, sharey=True), bars, strict=True):
-        drawn = axes.barh([row.name for row in rows], values)
-        axes.bar_label(drawn, [form.format(value) for value in values], padding=3)
-        axes.set_title(title)
-        axes.margins(x=0.25)
-        axes.invert_yaxis()
-    figure.savefig(path)
