@@ -12,7 +12,7 @@ import numpy as np
 
 from ..interpreter import Interpreter
 from ..kernels.profile import Profile
-from ..model import Model
+from ..model import Model, Shape
 from ..op import Array
 from ..samples import fed, samples_of
 from ..tflite import to_bytes
@@ -84,10 +84,11 @@ def _answers(
     batch = max(1, (graph.tensors[graph.inputs[0]].shape or (1,))[0])
     answers: list[Array] = []
     seconds: list[float] = []
+    shapes: dict[int, Shape] = {}
     for sample in samples_of(model, samples, whole=True):
         if sample.graph != 0:
             raise ValueError("expected samples of the model's first graph, got some of another signature")
-        _feed(interpreter, model, sample.arrays)
+        _feed(interpreter, model, sample.arrays, shapes)
         start = time.perf_counter()
         interpreter.invoke()
         seconds.append(time.perf_counter() - start)
@@ -100,11 +101,14 @@ def _answers(
     return np.concatenate(answers), seconds[1:] or seconds, batch
 
 
-def _feed(interpreter: Interpreter, model: Model, arrays: Mapping[int, Array]) -> None:
-    tensors = model.graphs[0].tensors
-    for i, array in arrays.items():
-        interpreter.resize_tensor_input(i, array.shape)
-    interpreter.allocate_tensors()
+def _feed(interpreter: Interpreter, model: Model, arrays: Mapping[int, Array], shapes: dict[int, Shape]) -> None:
+    """shapes: what tensors are allocated for, to be brought up to date."""
+    tensors, wanted = model.graphs[0].tensors, {i: array.shape for i, array in arrays.items()}
+    if wanted != shapes:
+        for i, shape in wanted.items():
+            interpreter.resize_tensor_input(i, shape)
+        interpreter.allocate_tensors()
+        shapes.update(wanted)
     interpreter.reset_all_variables()
     for i, array in arrays.items():
         interpreter.set_tensor(i, fed(tensors[i], array))

@@ -13,6 +13,7 @@ from ..ops.relu import Relu
 from ..ops.relu6 import Relu6
 from ..ops.relu_n1_to_1 import ReluN1To1
 from ..ops.reshape import Reshape
+from ..ops.resize_nearest_neighbor import ResizeNearestNeighbor
 from ..ops.transpose_conv import TransposeConv
 from ..options import ActivationFunctionType, Padding
 from .batch_normalization import BatchNormalization
@@ -92,6 +93,11 @@ class Layers:
         shape = np.array([batch, height * stride, width * stride, filters], np.int32)
         op = TransposeConv(Padding.SAME, stride, stride)
         return self._finished(op, [shape, weights, x], filters, activation, normalize, name)
+
+    def enlarged(self, x: Operand, factor: int = 2, *, name: str | None = None) -> Operand:
+        """(n h w c) -> (n h*factor w*factor c): each pixel several times."""
+        size = np.array([x.shape[1] * factor, x.shape[2] * factor], np.int32)
+        return self.builder.add(ResizeNearestNeighbor(), [x, size], name=name)
 
     def dense(
         self,
