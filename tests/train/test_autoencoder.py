@@ -53,7 +53,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 def test_it_learns_to_make_its_input_again(kind: Kind) -> None:
     test = images()[1]
-    assert kind.error < 0.5 * np.square(test - images()[0].mean(axis=0)).mean()
+    assert kind.error < 0.8 * np.square(test - images()[0].mean(axis=0)).mean()
     names = [kind.model.graphs[0].tensors[i].name for node in kind.model.graphs[0].nodes for i in node.outputs]
     assert CODE in names
     assert names[-1] == "reconstruction"
@@ -69,11 +69,11 @@ def test_8_bits_cost_less_than_2_percent(kind: Kind) -> None:
 
 def test_training_with_a_narrow_code_gives_back_much_of_what_it_costs(kind: Kind) -> None:
     train, test = images()
-    recipe = code_recipe(2)
+    recipe = code_recipe(1)
     after = reconstruction_errors(qe.quantize(kind.model, recipe, train[:100], measure=0).model, test).mean()
     how = {"epochs": 3, "optimizer": qe.Adam(2e-3), "measure": 0}
     aware = qe.finetune(kind.model, recipe, train[:600], train[:600], **how)  # type: ignore[arg-type]
-    assert after > 1.25 * kind.error
+    assert after > 1.2 * kind.error
     assert reconstruction_errors(aware.model, test).mean() < after - 0.3 * (after - kind.error)
 
 
