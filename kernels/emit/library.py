@@ -22,6 +22,7 @@ from .float32.gemm import GEMM as FLOAT_GEMM
 from .float32.pool import ROWS as FLOAT_ROWS
 from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
+from .float32.training import GRADIENT as FLOAT_TAP_GRADIENT
 from .gemm import GEMM
 from .language import Function
 from .lookup import LOOKUP
@@ -49,6 +50,7 @@ _FLOAT = (
     FLOAT_ROWS,
     FLOAT_SOFTMAX,
     FLOAT_TAPS,
+    FLOAT_TAP_GRADIENT,
     FLOAT_WINDOW,
     FLOAT_WINDOWS,
     QUANTIZE,

@@ -85,7 +85,8 @@ def finetune(
     data: samples in any of the forms that `samples_of` takes; a function is called for each epoch. labels: one for each
     sample, an array, or the name of one among the arrays of `data`; class numbers, or what the outputs should be. None:
     the float model teaches, and samples are all that is needed.
-    loss: by default `Distillation` without labels, `CrossEntropy` for class numbers, else `MeanSquaredError`.
+    loss: by default `Distillation` without labels, `Corrected` (the float model, corrected by them) for class numbers,
+    else `MeanSquaredError`.
     validation: samples to judge the epochs by, as (data, labels), or the share of `data` that is kept apart for it.
     range_rule: how ranges of activations go on from the calibration's: "moving_average" follows what comes, "lsq" and
     "pact" learn. learn_weights: whether weights' scales are learned (LSQ), or follow the weights.
@@ -109,7 +110,7 @@ def finetune(
     shapes = calibration.shapes
     plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
     network = fake_quantized(tidy, plan, calibration.ranges, rule=range_rule, learn_weights=learn_weights)
-    judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from))
+    judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from), taught=True)
     trainer = Trainer(network, judge, how, teacher=Network(tidy) if judge.needs_teacher else None)
     history = trainer.train(learned_from, apart, progress=progress, checkpoint=checkpoint)
     applied = exported(network)

@@ -18,6 +18,7 @@ from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
 from .optimizers import State, clipped
+from .reuse import keep_freed_memory
 from .settings import TrainingSettings
 
 Told = Callable[[int, int | None, Epoch | None], None]
@@ -30,6 +31,7 @@ class Trainer:
     def __init__(
         self, network: Network, loss: Loss, settings: TrainingSettings, *, teacher: Network | None = None
     ) -> None:
+        keep_freed_memory()
         self.network, self.settings = network, settings
         self.objective = Objective(network, loss, teacher)
         self.history = History()
