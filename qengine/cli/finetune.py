@@ -45,7 +45,9 @@ _LABELS = ("labels", "label", "y")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the quantized model goes.")
 @click.option("--epochs", type=click.IntRange(min=0), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--rate", type=click.FloatRange(min=0), help="Of learning, at the start.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0), help="Of learning, relative to weights' magnitudes."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--freeze",
@@ -88,7 +90,7 @@ def command(
     stderr = Console(stderr=True)
     training = {name: changes.pop(name) for name in ("epochs", "batch_size", "seed", "patience")}
     if rate is not None:
-        training["optimizer"] = Adam(rate)
+        training["optimizer"] = Adam(rate, relative=True)
     try:
         recipe = recipe_of(recipe_text, {name: value for name, value in changes.items() if value})
         inputs, labels = _split(data, key)

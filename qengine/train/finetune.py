@@ -28,12 +28,17 @@ from .history import History
 from .losses import Loss, loss_for
 from .network import Network
 from .objective import outputs_of
+from .optimizers import Adam
 from .quantization import exported, fake_quantized, trained_ranges
 from .settings import TrainingSettings, changed, parted
 from .trainer import Told, Trainer
 
 CALIBRATION_SAMPLES = 512
 """From so many samples training takes the ranges that it begins with."""
+
+
+FINE = TrainingSettings(optimizer=Adam(0.005, relative=True))
+"""How a network is trained on."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,13 @@ class Finetuned:
         """The float model with the weights that training arrived at."""
         return self.network.current()
 
-    def forward(self, samples: Any) -> list[Array]:
-        """The outputs of the fake-quantized forward pass, real numbers, samples joined along the first axis."""
-        return outputs_of(self.network, data_of(self.network.model, samples))
+    def forward(self, samples: Any, *, exact: str | Profile | None = None) -> list[Array]:
+        """The outputs of the fake-quantized forward pass, real numbers, samples joined along the first axis.
+
+        exact: through the integer kernels of this profile instead, where there are some.
+        """
+        profile = None if exact is None else Profile(exact)
+        return outputs_of(self.network, data_of(self.network.model, samples), profile)
 
     def partings(self, samples: Any, *, profile: str | Profile = Profile.XNNPACK) -> list[Parting]:
         """Layer by layer, where the forward pass through the exact integer kernels of `model` parts from the
@@ -128,7 +137,7 @@ def recipe_and_settings(
     if others and not isinstance(recipe, str):
         raise TypeError(f"expected changes of a recipe by name, got {', '.join(others)} with a Recipe")
     chosen = Recipe.named(recipe, **others) if isinstance(recipe, str) else recipe
-    return chosen, changed(settings, own)
+    return chosen, changed(FINE if settings is None else settings, own)
 
 
 def _calibrated(model: Model, data: Stored | Streamed, source: Any, measure: int) -> Calibration:

@@ -81,10 +81,10 @@ class MeanSquaredError(Loss):
 class Distillation(Loss):
     """What the float network does with the same inputs is the target; no labels are needed.
 
-    For outputs of a SOFTMAX: temperature**2 * KL(softmax(teacher / temperature) || softmax(scores / temperature)), plus
-    `scores` times the mean squared error of the scores; for a LOGISTIC or plain outputs that error alone. `features`:
-    times the mean squared error of what operators with weights compute, averaged over them. All errors are relative to
-    the variance of the teacher's numbers in the batch.
+    For outputs of a SOFTMAX or ARG_MAX: temperature**2 * KL(softmax(teacher / temperature) || softmax(scores /
+    temperature)), plus `scores` times the mean squared error of the scores; for a LOGISTIC or plain outputs that error
+    alone. `features`: times the mean squared error of what operators with weights compute, averaged over them. All
+    errors are relative to the variance of the teacher's numbers in the batch.
     """
 
     temperature: float = 2.0
@@ -94,17 +94,22 @@ class Distillation(Loss):
 
     def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
         total, seeds = 0.0, Seeds()
-        for number, head in enumerate(view.heads):
-            ours, theirs = view.scores(number), view.taught_scores(number)
-            if head.activation == "SOFTMAX":
+        for number in view.real:
+            head, ours, theirs = view.heads[number], view.scores(number), view.taught_scores(number)
+            chosen = head.activation in ("SOFTMAX", "ARG_MAX")
+            if chosen:
                 loss, gradient = divergence(ours, theirs, self.temperature / head.beta)
                 total += loss
                 _put(seeds, head.scores, gradient)
-            weight = self.scores if head.activation == "SOFTMAX" else 1.0
+            weight = self.scores if chosen else 1.0
             if weight:
                 loss, gradient = relative_error(ours, theirs)
                 total += weight * loss
                 _put(seeds, head.scores, gradient * ours.dtype.type(weight))
+        if not view.real:
+            raise ValueError(
+                "expected outputs of real numbers, or scores that ARG_MAX chooses from, to learn, got none"
+            )
         named = view.features if self.features and view.features else {}
         assert view.teacher is not None
         for slot, taught in named.values():
@@ -157,7 +162,7 @@ def loss_for(head: Head, target: Array | None, *, taught: bool = False) -> Loss:
     where the output is that of a SOFTMAX, `CrossEntropy`, or `Corrected` where a teacher knows them too (`taught`)."""
     if target is None:
         return Distillation()
-    if target.dtype.kind in "iub" or head.activation == "SOFTMAX":
+    if target.dtype.kind in "iub" or head.activation in ("SOFTMAX", "ARG_MAX"):
         return Corrected() if taught else CrossEntropy()
     return MeanSquaredError()
 
