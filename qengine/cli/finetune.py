@@ -45,9 +45,7 @@ _LABELS = ("labels", "label", "y")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the quantized model goes.")
 @click.option("--epochs", type=click.IntRange(min=0), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option(
-    "--rate", type=click.FloatRange(min=0), help="Of learning, relative to weights' magnitudes."
-)
+@click.option("--rate", type=click.FloatRange(min=0), help="Of learning, relative to weights' magnitudes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--freeze",
@@ -57,7 +55,11 @@ _LABELS = ("labels", "label", "y")
 )
 @click.option("--range-rule", type=click.Choice(RULES), default=RULES[0], show_default=True, help="How ranges go on.")
 @click.option("--learn-weights", is_flag=True, help="Learn the scales of weights too (LSQ).")
-@click.option("--validation", type=click.FloatRange(0, 1, True, True), help="The share of samples to judge epochs by.")
+@click.option(
+    "--validation",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="The share of samples to judge epochs by.  [default: 0.1 where there are 20 or more]",
+)
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without a better one before training ends.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A file to go on from, written each epoch.")
 @click.option("--weight-bits", type=int, help="Use only so many bits of the weights' type.")
@@ -184,8 +186,12 @@ def _show(made: Finetuned, parts: Sequence[Parting] | None, out: Path) -> None:
 
 
 def _show_history(history: History) -> None:
+    """One row an epoch, and the start; a star where the weights are from."""
     columns = ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "rate", "ranges", "seconds")
     shown = table(*columns, right=columns)
+    if history.start_loss is not None:
+        right = "" if history.start_accuracy is None else f"{history.start_accuracy:.2%}"
+        shown.add_row(f"start{' *' if history.best == 0 else ''}", "", "", f"{history.start_loss:.4g}", right)
     for epoch in history.epochs:
         shown.add_row(
             f"{epoch.number}{' *' if epoch.number == history.best else ''}",
