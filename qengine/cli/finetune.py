@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..kernels.profile import Profile
 from ..op import Array
 from ..ptq.recipe import SCHEMES
 from ..train.exact import Parting
@@ -67,6 +68,12 @@ _LABELS = ("labels", "label", "y")
 @click.option("--output-type", help="float32, int8, uint8 or int16.")
 @click.option("--keep-in-float", multiple=True, metavar="TEXT", help="Nodes to leave alone, as `quantize` has it.")
 @click.option("--exact", is_flag=True, help="Show layer by layer where training and the file's integers part.")
+@click.option(
+    "--train-exact",
+    "profile",
+    type=click.Choice([profile.value for profile in Profile]),
+    help="Train through this kernel set's exact integer kernels: slow.",
+)
 @json_option
 def command(
     path: Path,
@@ -81,6 +88,7 @@ def command(
     checkpoint: Path | None,
     validation: float | None,
     exact: bool,
+    profile: str | None,
     as_json: bool,
     **changes: Any,
 ) -> int:
@@ -108,6 +116,7 @@ def command(
                 checkpoint=checkpoint,
                 progress=None if bar is None else _advance(bar),
                 rates=dict.fromkeys(freeze, 0.0),
+                exact=profile,
                 **training,
             )
     except (ValueError, TypeError, RuntimeError) as error:

@@ -25,9 +25,7 @@ def taps(x: np.ndarray, windows: Windows) -> list[tuple[int, int, np.ndarray]]:
     found = []
     for i in range(windows.size[0]):
         for j in range(windows.size[1]):
-            rows, columns = (
-                slice(at * windows.dilation[k], None, windows.stride[k]) for k, at in enumerate((i, j))
-            )
+            rows, columns = (slice(at * windows.dilation[k], None, windows.stride[k]) for k, at in enumerate((i, j)))
             found.append((i, j, x[:, rows, columns][:, : windows.output[0], : windows.output[1]].astype(np.float64)))
     return found
 
