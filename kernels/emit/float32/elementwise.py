@@ -10,9 +10,9 @@ from ..language import F32, Function, Value
 from ..pieces import store
 from ..plan import Compiled, Family, Plan, float_bits, result, source
 from ..target import Target
+from . import approximations
 from .functions import (
     clamp,
-    erf,
     exponential,
     exponential_less_one,
     logistic,
@@ -25,10 +25,6 @@ from .pieces import ANY, Clamp, Clamping, multiply_add, real
 
 Unary = Callable[[Value, Value], Value]
 Binary = Callable[[Value, Value], Value]
-
-
-def _gelu(x: Value, _: Value) -> Value:
-    return x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0)
 
 
 def _root_by_newton(x: Value, _: Value) -> Value:
@@ -58,9 +54,16 @@ UNARY: dict[str, Unary] = {
     "logistic": lambda x, p: logistic(x),
     "tanh": lambda x, p: tanh(x),
     "elu": lambda x, p: (x < 0.0).select(exponential_less_one(x), x),
-    "gelu": _gelu,
     "gelutanh": _gelu_tanh,
     "hardswish": lambda x, p: x * (1 / 6) * clamp(x + 3.0, 0.0, 6.0),
+    "xnnpacktanh": lambda x, p: approximations.tanh(x),
+    "xnnpacklogistic": lambda x, p: approximations.logistic(x),
+    "xnnpackelu": lambda x, p: approximations.elu(x),
+    "xnnpackgelu": lambda x, p: approximations.gelu(x),
+    "xnnpackgelutanh": lambda x, p: approximations.gelu_tanh(x),
+    "xnnpackhardswish": lambda x, p: approximations.hard_swish(x),
+    "eigentanh": lambda x, p: approximations.eigen_tanh(x),
+    "eigenlogistic": lambda x, p: approximations.eigen_logistic(x),
     "leaky": lambda x, p: (x > 0.0).select(x, x * p),
 }
 """By name: the function of x and of a number p that comes with the row.
