@@ -72,7 +72,7 @@ class Softmax(Elementwise):
             raise ModelError("expected at least one dimension, got a scalar", "inputs[0]")
         if x.type in FLOATS:
             exact = profile is Profile.XNNPACK and x.type is T.FLOAT32
-            native = native_softmax(specs, self.beta, xnnpack=exact)
+            native = None if profile is Profile.REFERENCE else native_softmax(specs, self.beta, xnnpack=exact)
             rule = xnnpack_floats.softmax if exact else partial(softmax, beta=self.beta)
             return plain("softmax", rule, output, native=native)
         if x.type is T.INT16:

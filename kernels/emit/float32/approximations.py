@@ -6,13 +6,14 @@ and adds with one rounding. Coefficients: `rational.py`.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 
 from ... import rational
 from ...rational import Exponential, Rational
-from ..language import F32, I32, Function, Type, Value, literal
-from .functions import magnitude, power_of_two, without_subnormals
+from ..language import F32, I16, I32, Function, Type, Value, literal
+from .functions import magnitude, power_of_two, square_root, without_subnormals
 from .pieces import multiply_add
 
 Step = Callable[[Value, Value, Value], Value]
@@ -72,6 +73,26 @@ def softmax_power(x: Value) -> Value:
     power, rest = _parts(x, rule)
     result = multiply_add(power, rest * power, horner(rest, rule.series, multiply_add))
     return (x < rational.SOFTMAX_CUTOFF).select(0.0, result)
+
+
+def reciprocal_root(x: Value) -> Value:
+    """1 / sqrt(x): the processor's estimate of 14 bits and one step of Newton's method; of 0 NaN.
+
+    Beyond 2**126 the step meets a subnormal number and gives 1.5 times the estimate. Where there is no such estimate,
+    the root itself is taken for it.
+    """
+    f = x.function
+    x = without_subnormals(x)
+    one = f.constant(1.0, x.type)
+    if x.type.lanes == 16 and "avx512f" in f.target.needs:
+        every = f.constant(-1, I16)
+        first = f.call("llvm.x86.avx512.rsqrt14.ps.512", x.type, x, f.constant(0.0, x.type), every)
+    else:
+        first = one.divide(square_root(x))
+    step = (x * (first * first) - 1.0) * (first * 0.5)
+    root = (x > 2.0**126).select(first * 1.5, first - step)
+    root = x.equals(math.inf).select(0.0, root)
+    return x.equals(0.0).select(math.nan, root)
 
 
 def eigen_tanh(x: Value) -> Value:

@@ -27,14 +27,6 @@ Unary = Callable[[Value, Value], Value]
 Binary = Callable[[Value, Value], Value]
 
 
-def _root_by_newton(x: Value, _: Value) -> Value:
-    """XNNPACK's 1 / sqrt(x): of 0 NaN, and beyond 2**126 its last step doesn't converge: 1.5 times that."""
-    x = without_subnormals(x)
-    root = x.function.constant(1.0, x.type).divide(square_root(x))
-    unconverged = (x > 2.0**126).select((x < math.inf).select(root * 1.5, root), root)
-    return x.equals(0.0).select(math.nan, unconverged)
-
-
 def _gelu_tanh(x: Value, _: Value) -> Value:
     cube = x * x * x
     inner = multiply_add(x, cube, x.function.constant(0.044715, x.type)) * math.sqrt(2 / math.pi)
@@ -48,7 +40,7 @@ UNARY: dict[str, Unary] = {
     "square": lambda x, p: x * x,
     "sqrt": lambda x, p: square_root(x),
     "rsqrt": lambda x, p: x.function.constant(1.0, x.type).divide(square_root(x)),
-    "newton": _root_by_newton,
+    "newton": lambda x, p: approximations.reciprocal_root(x),
     "exp": lambda x, p: exponential(x),
     "expofnumber": lambda x, p: x.equals(x).select(exponential(x), 0.0),
     "logistic": lambda x, p: logistic(x),
