@@ -19,6 +19,7 @@ from .float32.depthwise import TAPS as FLOAT_TAPS
 from .float32.depthwise import WINDOW as FLOAT_WINDOW
 from .float32.elementwise import BINARY_FAMILY, UNARY_FAMILY
 from .float32.gemm import GEMM as FLOAT_GEMM
+from .float32.pool import NINES as FLOAT_NINES
 from .float32.pool import ROWS as FLOAT_ROWS
 from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
@@ -46,6 +47,7 @@ _FLOAT = (
     FLOAT_DENSE,
     FLOAT_GEMM,
     FLOAT_REPEAT,
+    FLOAT_NINES,
     FLOAT_ROWS,
     FLOAT_SOFTMAX,
     FLOAT_TAPS,

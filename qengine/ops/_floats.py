@@ -14,7 +14,7 @@ from ..kernels.emit.float32.softmax import plan_softmax
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
-from ..kernels.reference import activations, xnnpack_floats
+from ..kernels.reference import activations, eigen_floats, xnnpack_floats
 from ..kernels.reference.extremes import first_is_wider
 from ..model import TensorType
 from ..op import Specs
@@ -36,7 +36,14 @@ _UNARY: Mapping[Callable[..., AnyArray], str] = {
     activations.hard_swish_scaled: "hardswish",
     xnnpack_floats.rsqrt: "newton",
     xnnpack_floats.exp: "expofnumber",
-    xnnpack_floats.gelu: "gelu",
+    xnnpack_floats.tanh: "xnnpacktanh",
+    xnnpack_floats.logistic: "xnnpacklogistic",
+    xnnpack_floats.elu: "xnnpackelu",
+    xnnpack_floats.gelu: "xnnpackgelu",
+    xnnpack_floats.gelu_tanh: "xnnpackgelutanh",
+    xnnpack_floats.hard_swish: "xnnpackhardswish",
+    eigen_floats.tanh: "eigentanh",
+    eigen_floats.logistic: "eigenlogistic",
 }
 """Emitted twins of functions of one float32 array. Subnormal numbers matter to none but `newton`, which drops them."""
 
@@ -82,12 +89,12 @@ def native_extreme(name: str, specs: Specs, profile: Profile) -> Native | None:
     return native_binary(name, specs, swapped=swapped)
 
 
-def native_softmax(specs: Specs, beta: float) -> Native | None:
-    """exp(beta * x) over its sum along the last axis."""
+def native_softmax(specs: Specs, beta: float, *, xnnpack: bool) -> Native | None:
+    """exp(beta * x) over its sum along the last axis; `xnnpack` by that library's steps, where beta is 1."""
     if not _is_float32(specs):
         return None
     *outer, size = known(specs.input(0))
-    return lambda target: plan_softmax(target, volume(outer), size, beta)
+    return lambda target: plan_softmax(target, volume(outer), size, beta, xnnpack=xnnpack)
 
 
 def _is_float32(specs: Specs) -> bool:
