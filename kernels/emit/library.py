@@ -19,10 +19,10 @@ from .float32.depthwise import TAPS as FLOAT_TAPS
 from .float32.depthwise import WINDOW as FLOAT_WINDOW
 from .float32.elementwise import BINARY_FAMILY, UNARY_FAMILY
 from .float32.gemm import GEMM as FLOAT_GEMM
-from .float32.pool import NINES as FLOAT_NINES
-from .float32.pool import ROWS as FLOAT_ROWS
+from .float32.nines import NINES as FLOAT_NINES
 from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
+from .float32.sums import ROWS as FLOAT_ROWS
 from .gemm import GEMM
 from .language import Function
 from .lookup import LOOKUP

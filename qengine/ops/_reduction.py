@@ -11,7 +11,7 @@ import numpy as np
 from ..delegate import FLOATS, takes_activation
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
-from ..kernels.emit.float32.pool import plan_sum
+from ..kernels.emit.float32.sums import plan_sum
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.pool import plan_mean, plan_mean_fixed
 from ..kernels.emit.rounding import FixedRule

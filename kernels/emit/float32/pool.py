@@ -1,23 +1,19 @@
-"""AVERAGE_POOL_2D, MAX_POOL_2D, MEAN and SUM over float32: windows in place, cut at the border."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D over float32: windows in place, cut at the border."""
 
 from __future__ import annotations
 
-import functools
 import itertools
-import math
-import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..language import F32, I32, Function, Value
+from ..language import F32, Function, Value
 from ..layer import Geometry
 from ..pieces import store
 from ..plan import Compiled, Family, Place, Plan, float_bits, result, source
 from ..pool import stretches
 from ..target import Target
-from .functions import lanes_below
-from .pieces import Clamp, Clamping, Span, real, spans, zeros
-from .softmax import across
+from .nines import plan_nines
+from .pieces import Clamp, Clamping, Span, real, spans
 
 VECTORS = 4
 """Vectors of channels that are summed at once where there are so many: a chain of additions takes its time."""
@@ -72,7 +68,7 @@ def _blocks(target: Target, channels: int) -> Iterator[tuple[Span, int, int, int
 
 
 @dataclass(frozen=True, slots=True)
-class _Windows:
+class Windows:
     """`lines` of `pixels` windows of (y, x) taps, and distances in bytes: of inputs, outputs, and within a window."""
 
     pixels: int
@@ -83,8 +79,8 @@ class _Windows:
     tap_steps: tuple[int, int]
 
 
-def _rows(
-    plan: Plan, kind: str, ending: str, where: _Windows, a: Place, out: Place, channels: int, **numbers: float
+def plan_windows(
+    plan: Plan, kind: str, ending: str, where: Windows, a: Place, out: Place, channels: int, **numbers: float
 ) -> None:
     """Rows for all channels; numbers: start, factor, low, high."""
     for span, first, vectors, blocks in _blocks(plan.target, channels):
@@ -121,7 +117,9 @@ def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, xnnpack:
     xnnpack: summed in that library's order and times the reciprocal of their number, NaN becoming the lower bound;
     else summed row by row and divided, NaN staying.
     """
-    return _nines(target, geometry, clamp) if xnnpack else _pool(target, "mean", geometry, clamp, 0.0, drop_nan=False)
+    return (
+        plan_nines(target, geometry, clamp) if xnnpack else _pool(target, "mean", geometry, clamp, 0.0, drop_nan=False)
+    )
 
 
 def plan_max_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool, lowest: float) -> Compiled | str:
@@ -141,7 +139,7 @@ def _pool(
     pixel, pitch, out_pitch = 4 * channels, 4 * width * channels, 4 * out_width * channels
     for n, y, x in itertools.product(range(geometry.batch), stretches(geometry, 0), stretches(geometry, 1)):
         taps = (1, y.taps * x.taps) if x.taps == width else (y.taps, x.taps)  # whole rows are one long row
-        where = _Windows(
+        where = Windows(
             x.count,
             y.count,
             taps,
@@ -152,174 +150,5 @@ def _pool(
         a = source() + ((n * height + y.start) * pitch + x.start * pixel)
         out = result() + ((n * out_height + y.first) * out_pitch + x.first * pixel)
         numbers = {"start": start, "factor": y.taps * x.taps, "low": clamp.low, "high": clamp.high}
-        _rows(plan, kind, "nan" if drop_nan else clamp.word, where, a, out, channels, **numbers)
+        plan_windows(plan, kind, "nan" if drop_nan else clamp.word, where, a, out, channels, **numbers)
     return plan.done("windows in place")
-
-
-NINE = 9
-"""Taps that XNNPACK sums at once."""
-
-
-def _write_nine(f: Function, taps: int, place: str, lanes: int, ending: str, width: str) -> None:
-    """(2 + 3) + (4 + 5) and ((0 + 1) + 8) + (6 + 7), times `factor`, of the first `taps` of nine; `at` their distances.
-
-    `place`: more follows the nine (`first`), or went before (`next`: the sum so far lies in `out`), or both
-    (`between`), or neither (`only`). A tap whose bit in `cut` is set counts as 0.
-    """
-    row, vector, size = f.arguments(NINES.slots), F32.x(lanes), 4 * lanes
-    integers = I32.x(lanes)
-    clamping, factor = Clamping(ending, row.low, row.high), real(row.factor).splat(lanes)
-    masks = (
-        [(((row.cut >> j) & 1) - 1).truncate(I32).splat(lanes) for j in range(taps)] if place.endswith("cut") else []
-    )
-    kind = place.removesuffix("cut")
-    with f.loop(row.lines, a=row.a, out=row.out) as line:
-        with f.loop(row.pixels, a=line.a, out=line.out) as pixel:
-            with f.loop(row.blocks, a=pixel.a, out=pixel.out) as block:
-                found = [(block.a + getattr(row, f"at{j}")).load(vector) for j in range(taps)]
-                if masks:
-                    found = [(x.bits(integers) & mask).bits(vector) for x, mask in zip(found, masks, strict=True)]
-                total = _sum_of_nine(found)
-                if kind in ("next", "between"):
-                    total = block.out.load(vector) + total
-                if kind in ("only", "next"):
-                    total = clamping.apply(total * factor)
-                store(block.out, total, row.columns if width == "part" else None)
-                block.a, block.out = block.a + size, block.out + size
-            pixel.a, pixel.out = pixel.a + row.a_pixel, pixel.out + row.out_pixel
-        line.a, line.out = line.a + row.a_line, line.out + row.out_line
-
-
-def _sum_of_nine(taps: list[Value]) -> Value:
-    def added(*numbers: int) -> list[Value]:
-        return [taps[j] for j in numbers if j < len(taps)]
-
-    def chain(values: list[Value]) -> list[Value]:
-        return [functools.reduce(operator.add, values)] if values else []
-
-    inner = chain(chain(added(2, 3)) + chain(added(4, 5)))
-    outer = chain(chain(added(0, 1, 8)) + chain(added(6, 7)))
-    return chain(inner + outer)[0]
-
-
-NINES = Family(
-    "floatnines",
-    "*a *out #pixels #lines a_pixel a_line out_pixel out_line #blocks #columns factor low high cut "
-    + " ".join(f"at{j}" for j in range(NINE)),
-    _write_nine,
-)
-
-
-def _nines(target: Target, geometry: Geometry, clamp: Clamp) -> Compiled | str:
-    """Average pooling as XNNPACK does it: taps column by column, nine at a time."""
-    plan = Plan(target)
-    if geometry.is_empty:
-        return plan.done("nothing to compute")
-    if min(stretch.taps for axis in (0, 1) for stretch in stretches(geometry, axis)) < 1:
-        return "a window lies wholly outside the image"
-    (height, width, channels), (out_height, out_width, _) = geometry.input, geometry.output
-    pixel, pitch, out_pitch = 4 * channels, 4 * width * channels, 4 * out_width * channels
-    window = list(itertools.product(range(geometry.window[1]), range(geometry.window[0])))
-    nines = [window[first : first + NINE] for first in range(0, len(window), NINE)]
-    for n, y, x in itertools.product(range(geometry.batch), stretches(geometry, 0), stretches(geometry, 1)):
-        above = y.start - (y.first * geometry.stride[0] - geometry.before[0])
-        left = x.start - (x.first * geometry.stride[1] - geometry.before[1])
-        for number, nine in enumerate(nines):
-            inside = [0 <= j - left < x.taps and 0 <= i - above < y.taps for j, i in nine]
-            at = [((i - above) * pitch + (j - left) * pixel) * here for (j, i), here in zip(nine, inside, strict=True)]
-            last = number == len(nines) - 1
-            place = ("only" if last else "first") if number == 0 else ("next" if last else "between")
-            cut = sum(1 << j for j, here in enumerate(inside) if not here)
-            for span in spans(target, channels):
-                plan.row(
-                    NINES,
-                    len(nine),
-                    place + ("cut" if cut else ""),
-                    span.lanes,
-                    "nan",
-                    span.width,
-                    a=source() + ((n * height + y.start) * pitch + x.start * pixel + 4 * span.first),
-                    out=result() + ((n * out_height + y.first) * out_pitch + x.first * pixel + 4 * span.first),
-                    pixels=x.count,
-                    lines=y.count,
-                    a_pixel=geometry.stride[1] * pixel,
-                    a_line=geometry.stride[0] * pitch,
-                    out_pixel=pixel,
-                    out_line=out_pitch,
-                    blocks=span.count,
-                    columns=span.columns,
-                    factor=float_bits(1.0 / (y.taps * x.taps)),
-                    low=float_bits(clamp.low),
-                    high=float_bits(clamp.high),
-                    cut=cut,
-                    work=x.count * y.count * span.count * 12,
-                    **{f"at{j}": at[j] if j < len(at) else 0 for j in range(NINE)},
-                )
-    return plan.done("nine taps at a time")
-
-
-def _write_rows(f: Function, kind: str) -> None:
-    (_write_xnnpack_rows if kind == "xnnpack" else _write_plain_rows)(f)
-
-
-def _write_xnnpack_rows(f: Function) -> None:
-    """The sum of each row times `factor`: 16 lanes twice, of every other 16 numbers; both added, then what is left."""
-    row, vector, size = f.arguments(ROWS.slots), F32.x(16), 64
-    full, rest = row.size.shift_right_unsigned(4), row.size & 15
-    inside, factor, nothing = lanes_below(f, rest, 16), real(row.factor), zeros(f, 16)
-    with f.loop(row.rows, a=row.a, out=row.out) as line:
-        with f.loop(full.shift_right_unsigned(1), True, a=line.a, sums=[nothing] * 2) as two:
-            two.sums = [sum_ + two.a.load(vector, size * j) for j, sum_ in enumerate(two.sums)]
-            two.a = two.a + 2 * size
-        with f.loop(full & 1, True, a=two.a, sum=two.sums[0]) as each:
-            each.sum, each.a = each.sum + each.a.load(vector), each.a + size
-        last = inside.select(each.a.load(vector), nothing)
-        whole = across((each.sum + two.sums[1]) + last, lambda a, b: a + b)
-        line.out.store(f.emit(F32, f"extractelement {vector} {whole.name}, i64 0") * factor)
-        line.a, line.out = line.a + (row.size << 2), line.out + 4
-
-
-def _write_plain_rows(f: Function) -> None:
-    """The sum of each row of floats, divided by `factor`."""
-    lanes = f.target.lanes
-    row, vector, size = f.arguments(ROWS.slots), F32.x(lanes), 4 * lanes
-    full, rest = row.size.shift_right_unsigned(int(math.log2(lanes))), row.size & (lanes - 1)
-    inside, factor = lanes_below(f, rest, lanes), real(row.factor)
-    fours = full.shift_right_unsigned(2)
-    with f.loop(row.rows, a=row.a, out=row.out) as line:
-        with f.loop(fours, True, a=line.a, sums=[zeros(f, lanes)] * 4) as four:
-            four.sums = [sum_ + four.a.load(vector, size * j) for j, sum_ in enumerate(four.sums)]
-            four.a = four.a + 4 * size
-        sum_ = (four.sums[0] + four.sums[1]) + (four.sums[2] + four.sums[3])
-        with f.loop(full & 3, True, a=four.a, sum=sum_) as each:
-            each.sum, each.a = each.sum + each.a.load(vector), each.a + size
-        last = inside.select(each.a.load(vector), zeros(f, lanes))
-        whole = across(each.sum + last, lambda a, b: a + b)
-        line.out.store(f.emit(F32, f"extractelement {vector} {whole.name}, i64 0").divide(factor))
-        line.a, line.out = line.a + (row.size << 2), line.out + 4
-
-
-ROWS = Family("floatrowsum", "*a *out #size #rows factor", _write_rows)
-
-
-def plan_sum(target: Target, outer: int, reduced: int, inner: int, *, mean: bool, xnnpack: bool = False) -> Compiled:
-    """Sums, or means, of (outer, reduced, inner) over the middle; there is something to sum.
-
-    xnnpack: rows in that library's order, means by the reciprocal of their number; else divided by it.
-    """
-    plan = Plan(target)
-    count = reduced if mean else 1
-    factor = 1.0 / count if xnnpack else count
-    if 0 in (outer, inner):
-        return plan.done("nothing to compute")
-    if inner == 1:
-        work = outer * (reduced // target.lanes + 8)
-        kind = "xnnpack" if xnnpack else "plain"
-        plan.row(ROWS, kind, a=source(), out=result(), size=reduced, rows=outer, factor=float_bits(factor), work=work)
-        plan.divisible(ROWS, "rows", a=4 * reduced, out=4)
-        return plan.done("sums along rows")
-    where = _Windows(outer, 1, (1, reduced), (0, 4 * reduced * inner), (0, 4 * inner), (0, 4 * inner))
-    kind = "sum" if xnnpack or not mean else "mean"
-    numbers = {"start": 0.0, "factor": factor, "low": -math.inf, "high": math.inf}
-    _rows(plan, kind, "plain", where, source(), result(), inner, **numbers)
-    return plan.done("sums of vectors")
