@@ -18,8 +18,8 @@ from qengine.kernels.emit.float32.gemm import TILES, panel_widths
 from qengine.kernels.emit.float32.layer import Layer, stretches
 from qengine.kernels.emit.float32.pieces import ANY, Clamp, Order, spans
 from qengine.kernels.emit.float32.pool import plan_average_pool, plan_max_pool
-from qengine.kernels.emit.float32.sums import plan_sum
 from qengine.kernels.emit.float32.softmax import plan_softmax
+from qengine.kernels.emit.float32.sums import plan_sum
 from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.reference import activations, conv, eigen_floats, pooling, reduction, softmax, xnnpack_floats
 from qengine.kernels.reference.windows import Slide
