@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arena import Life, place
-from .kernels.emit.crew import Crew
+from .kernels import emit
 from .kernels.emit.elementwise import plan_flip
 from .kernels.emit.fill import COPY
 from .kernels.emit.plan import SLACK, BoundRow, Compiled, Eight, Plan, aligned, result, source
@@ -69,7 +69,7 @@ class Assembly:
     persistent: set[int]
     keep: bool = False
     guard: bool = False
-    crew: Crew | None = None
+    crew: emit.crew.Crew | None = None
     separate: bool = False
     arena_bytes: int = 0
     _offsets: dict[int, int] = field(default_factory=dict)

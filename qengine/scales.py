@@ -65,11 +65,11 @@ def zero_point_of(spec: Spec, where: str) -> int:
     q = spec.quantization
     if q is None or q.zero_point is None or len(q.zero_point) == 0:
         raise ModelError(f"expected a zero point for {spec.type.name} tensor {spec.name!r}, got none", where)
-    points = {int(point) for point in q.zero_point}
-    limits = np.iinfo(spec.type.dtype)
-    if len(points) != 1 or not limits.min <= min(points) <= limits.max:
-        raise ModelError(f"expected one zero point within {spec.type.name}, got {sorted(points)[:8]}", where)
-    return points.pop()
+    point, limits = int(q.zero_point[0]), np.iinfo(spec.type.dtype)
+    if not limits.min <= point <= limits.max or (q.zero_point != point).any():
+        got = np.unique(q.zero_point)[:8].tolist()
+        raise ModelError(f"expected one zero point within {spec.type.name}, got {got}", where)
+    return point
 
 
 def exponent_of(scale: float) -> int | None:

@@ -181,10 +181,15 @@ def symbol(name: str, variant: Target) -> str:
     return f"{variant.name}.{name}"
 
 
-def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
-    """Kernels as function addresses: from this process, else from the cache, else compiled now."""
+def _text(name: str, variant: Target) -> str:
+    """A kernel's LLVM IR. What writes it is imported when something is missing in the cache, and only then."""
     from . import library
 
+    return library.text(name, variant)
+
+
+def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
+    """Kernels as function addresses: from this process, else from the cache, else compiled now."""
     wanted = sorted(set(names))
     with _lock:
         missing = [name for name in wanted if (variant.name, name) not in _addresses]
@@ -193,7 +198,7 @@ def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
             key = cache_key(name, variant)
             code = cache.read(key)
             if code is None:
-                code = compile(library.text(name, variant), variant)
+                code = compile(_text(name, variant), variant)
                 cache.write(key, code)
             objects[name] = code
         if objects:

@@ -28,11 +28,11 @@ from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.move import plan_moves
 from qengine.kernels.emit.plan import Eight, Plan, result, source
-from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
+from qengine.kernels.emit.walker import WALK
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
 from qengine.kernels.reference.resize import Places
