@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from . import native
 from .language import I1, I32, I64, POINTER, VOID, Function, Type, Value
-from .plan import Family, aligned
+from .plan import Family, aligned_bytes
 from .target import Target
 from .walker import walk
 
@@ -167,7 +167,7 @@ class _Shared:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.memory = aligned(np.zeros(_SIZE, np.uint8))
+        self.memory = aligned_bytes(_SIZE)
         self.start_over()
 
     def start_over(self) -> None:

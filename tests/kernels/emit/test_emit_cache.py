@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fresh import fresh_process
@@ -34,7 +35,7 @@ def test_what_was_written_is_read(folder):
 def test_a_changed_file_is_a_miss(data, tmp_path_factory):
     os.environ["QENGINE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     cache.write("key", b"some machine code")
-    (path,) = cache.folder().iterdir()
+    (path,) = Path(cache.folder()).iterdir()
     content = bytearray(path.read_bytes())
     if data.draw(st.booleans()):
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
@@ -88,11 +89,11 @@ def test_without_a_place_kernels_live_in_memory(tmp_path, monkeypatch):
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("QENGINE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.folder() == tmp_path / "qengine"
+    assert cache.folder() == str(tmp_path / "qengine")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert cache.folder() == tmp_path / ".cache" / "qengine"
+    assert cache.folder() == str(tmp_path / ".cache" / "qengine")
 
 
 SCRIPT = """
