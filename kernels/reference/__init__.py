@@ -11,6 +11,7 @@ from ..first_use import modules_of
 
 if TYPE_CHECKING:
     from . import activations as activations
+    from . import eigen_floats as eigen_floats
     from . import extremes as extremes
     from . import sparse as sparse
     from . import xnnpack_floats as xnnpack_floats

@@ -132,16 +132,19 @@ def _mix(first: Int64Array, second: Int64Array, distance: AnyArray, unit: int) -
     return result
 
 
-def bilinear_float32(x: FloatingArray, rows: Places, columns: Places) -> FloatingArray:
-    """By float32 places."""
+def bilinear_lines(x: FloatingArray, rows: Places, columns: Places) -> FloatingArray:
+    """Between left and right, then between what that gives above and below, each as a + (b - a) * distance: XNNPACK."""
     down, right = rows.distance[:, np.newaxis, np.newaxis], columns.distance[:, np.newaxis]
-    across = x[:, :, columns.before] * (1 - right) + x[:, :, columns.after] * right
-    result: FloatingArray = across[:, rows.before] * (1 - down) + across[:, rows.after] * down
-    return result
+
+    def between(a: FloatingArray, b: FloatingArray, distance: AnyArray) -> FloatingArray:
+        return np.asarray(a + (b - a) * distance)
+
+    across = between(x[:, :, columns.before], x[:, :, columns.after], right)
+    return between(across[:, rows.before], across[:, rows.after], down)
 
 
-def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_first: bool) -> Int64Array:
-    """By `places_float32`, rounded by adding a half and truncating; every step is float32.
+def bilinear_corners(x: AnyArray, rows: Places, columns: Places, *, weights_first: bool) -> Float32Array:
+    """The sum of the four pixels around, weighted; every step is float32.
 
     weights_first: the vector kernel's order, a pixel times the product of its weights, row by row; else pixel times
     weight down times weight across, column by column.
@@ -161,4 +164,9 @@ def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_fi
     for of_row, of_column, vertical, horizontal in corners:
         pixels = pick(real, of_row, of_column)
         total = total + (pixels * (vertical * horizontal) if weights_first else pixels * vertical * horizontal)
-    return (total + half).astype(np.int64)
+    return total
+
+
+def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_first: bool) -> Int64Array:
+    """`bilinear_corners`, rounded by adding a half and truncating."""
+    return (bilinear_corners(x, rows, columns, weights_first=weights_first) + half).astype(np.int64)

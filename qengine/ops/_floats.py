@@ -24,7 +24,7 @@ Native = Callable[[Target], Compiled | str]
 def _unary() -> Mapping[Callable[..., AnyArray], str]:
     """Emitted twins of functions of one float32 array. Subnormal numbers matter to none but `newton`, which drops
     them."""
-    activations, xnnpack_floats = reference.activations, reference.xnnpack_floats
+    activations, eigen_floats, xnnpack_floats = reference.activations, reference.eigen_floats, reference.xnnpack_floats
     return {
         np.negative: "neg",
         np.abs: "abs",
@@ -39,7 +39,14 @@ def _unary() -> Mapping[Callable[..., AnyArray], str]:
         activations.hard_swish_scaled: "hardswish",
         xnnpack_floats.rsqrt: "newton",
         xnnpack_floats.exp: "expofnumber",
-        xnnpack_floats.gelu: "gelu",
+        xnnpack_floats.tanh: "xnnpacktanh",
+        xnnpack_floats.logistic: "xnnpacklogistic",
+        xnnpack_floats.elu: "xnnpackelu",
+        xnnpack_floats.gelu: "xnnpackgelu",
+        xnnpack_floats.gelu_tanh: "xnnpackgelutanh",
+        xnnpack_floats.hard_swish: "xnnpackhardswish",
+        eigen_floats.tanh: "eigentanh",
+        eigen_floats.logistic: "eigenlogistic",
     }
 
 
@@ -89,12 +96,12 @@ def native_extreme(name: str, specs: Specs, profile: Profile) -> Native | None:
     return native_binary(name, specs, swapped=swapped)
 
 
-def native_softmax(specs: Specs, beta: float) -> Native | None:
-    """exp(beta * x) over its sum along the last axis."""
+def native_softmax(specs: Specs, beta: float, *, xnnpack: bool) -> Native | None:
+    """exp(beta * x) over its sum along the last axis; `xnnpack` by that library's steps, where beta is 1."""
     if not _is_float32(specs):
         return None
     *outer, size = known(specs.input(0))
-    return lambda target: float32.softmax.plan_softmax(target, volume(outer), size, beta)
+    return lambda target: float32.softmax.plan_softmax(target, volume(outer), size, beta, xnnpack=xnnpack)
 
 
 def _is_float32(specs: Specs) -> bool:

@@ -16,6 +16,7 @@ from ..kernels.emit import float32
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.rounding import FixedRule
 from ..kernels.emit.target import Target
+from ..kernels.profile import Profile
 from ..kernels.reference.reduction import mean_rule
 from ..kernels.requantizers import Requantizer
 from ..model import Shape, TensorType
@@ -126,12 +127,17 @@ class Reduction(Op):
 
         return compiled
 
-    def native_float_sum(self, specs: Specs, *, mean: bool) -> Native:
+    def native_float_sum(self, specs: Specs, profile: Profile, *, mean: bool) -> Native:
         """The planner of sums or means of float32 numbers."""
+        xnnpack = profile is Profile.XNNPACK
 
         def compiled(target: Target) -> Compiled | str:
             parts = _parts(specs)
-            return parts if isinstance(parts, str) else float32.pool.plan_sum(target, *parts, mean=mean)
+            if isinstance(parts, str):
+                return parts
+            if profile is Profile.REFERENCE and parts[2] == 1:
+                return "rows are summed one number after the other"
+            return float32.sums.plan_sum(target, *parts, mean=mean, xnnpack=xnnpack)
 
         return compiled
 

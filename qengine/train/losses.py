@@ -130,6 +130,15 @@ class Distillation(Loss):
         return total, seeds
 
 
+def loss_for(head: Head, target: Array | None) -> Loss:
+    """The loss that fits a target of the first output: `Distillation` where there is none, `CrossEntropy` for numbers
+    of classes and where the output is that of a SOFTMAX, or of a LOGISTIC and the targets are no real numbers."""
+    if target is None:
+        return Distillation()
+    whole = target.dtype.kind in "iub"
+    return CrossEntropy() if whole or head.activation == "SOFTMAX" else MeanSquaredError()
+
+
 def log_softmax(x: Array) -> Array:
     shifted = x - x.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))

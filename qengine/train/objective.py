@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..op import Array
-from .data import Batch, Stored
+from .data import Batch, Stored, Streamed
 from .heads import Head, View, features, heads
 from .losses import Loss
 from .network import Network
@@ -119,3 +119,17 @@ def mixes(network: Network, batch: Batch) -> bool:
         if np.abs(joined - value).max(initial=0) > 1e-3 * max(float(np.abs(joined).max(initial=0)), 1e-6):
             return True
     return False
+
+
+def outputs_of(network: Network, data: Stored | Streamed, size: int = 32) -> list[Array]:
+    """What a network gives for all samples, each output's arrays joined along the first axis."""
+    found: list[list[Array]] = [[] for _ in network.program.ends]
+    apart: bool | None = None
+    for batch in data.batches(size):
+        if apart is None and batch.size > 1:
+            apart = mixes(network, batch)
+        for part in batch.apart() if apart else [batch]:
+            run = network.run(part.inputs)
+            for parts, end in zip(found, network.program.ends, strict=True):
+                parts.append(run.value(end))
+    return [np.concatenate(parts) for parts in found]

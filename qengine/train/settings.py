@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from .optimizers import Adam, Optimizer
-from .schedules import Cosine, Schedule
+from .schedules import CosineRate, Schedule
 
 
 @dataclass(frozen=True)
-class Settings:
+class TrainingSettings:
     """How to train.
 
     rates: factors of the learning rate by a regular expression, searched in the names of parameters and of what their
@@ -25,7 +26,7 @@ class Settings:
     epochs: int = 10
     batch_size: int = 32
     optimizer: Optimizer = field(default_factory=Adam)
-    schedule: Schedule = field(default_factory=Cosine)
+    schedule: Schedule = field(default_factory=CosineRate)
     seed: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
     range_rate: float = 1.0
@@ -46,3 +47,15 @@ class Settings:
                 re.compile(pattern)
             except re.error as error:
                 raise ValueError(f"expected regular expressions in rates, got {pattern!r}: {error}") from error
+
+
+def parted(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Changes of settings, and all others."""
+    names = {part.name for part in fields(TrainingSettings)}
+    own = {name: value for name, value in changes.items() if name in names}
+    return own, {name: value for name, value in changes.items() if name not in names}
+
+
+def changed(settings: TrainingSettings | None, changes: Mapping[str, Any]) -> TrainingSettings:
+    """TrainingSettings with some fields changed; the ordinary ones where there are none."""
+    return replace(TrainingSettings() if settings is None else settings, **changes)

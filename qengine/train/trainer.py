@@ -18,7 +18,7 @@ from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
 from .optimizers import State, clipped
-from .settings import Settings
+from .settings import TrainingSettings
 
 Told = Callable[[int, int | None, Epoch | None], None]
 """Told of each step: how many are done, of how many where that is known, and an epoch's row when it ends."""
@@ -27,7 +27,9 @@ Told = Callable[[int, int | None, Epoch | None], None]
 class Trainer:
     """One network being trained. teacher: the float network of the same graph that its loss looks at, or None."""
 
-    def __init__(self, network: Network, loss: Loss, settings: Settings, *, teacher: Network | None = None) -> None:
+    def __init__(
+        self, network: Network, loss: Loss, settings: TrainingSettings, *, teacher: Network | None = None
+    ) -> None:
         self.network, self.settings = network, settings
         self.objective = Objective(network, loss, teacher)
         self.history = History()
@@ -129,7 +131,7 @@ class Trainer:
         """Ranges, learned steps and ends stay as they are from now on."""
         for rule in self.network.ranges:
             rule.frozen = True
-        for narrow in self.network.weights.values():
+        for narrow in self.network.weights:
             narrow.frozen = True
 
     def _judge(self, row: Epoch) -> None:
@@ -183,7 +185,7 @@ class Trainer:
         network = self.network
         arrays = {key: array.copy() for key, array in network.parameters.items()}
         ranges = [rule.state() for rule in network.ranges]
-        weights = {str(target): narrow.state() for target, narrow in network.weights.items()}
+        weights = [narrow.state() for narrow in network.weights]
         return Snapshot("", arrays, {"ranges": ranges, "weights": weights})
 
     def _set_learned(self, snapshot: Snapshot) -> None:
@@ -192,11 +194,11 @@ class Trainer:
             array[...] = snapshot.arrays[key]
         for rule, state in zip(network.ranges, snapshot.facts["ranges"], strict=True):
             rule.restore(state)
-        for target, narrow in network.weights.items():
-            narrow.restore(snapshot.facts["weights"][str(target)])
+        for narrow, state in zip(network.weights, snapshot.facts["weights"], strict=True):
+            narrow.restore(state)
 
 
-def factors(network: Network, settings: Settings) -> dict[str, float]:
+def factors(network: Network, settings: TrainingSettings) -> dict[str, float]:
     """By the key of all that is learned: the factor of the learning rate."""
     graph = network.graph
     found = {}

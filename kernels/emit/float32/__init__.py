@@ -18,5 +18,6 @@ if TYPE_CHECKING:
     from . import pieces as pieces
     from . import pool as pool
     from . import softmax as softmax
+    from . import sums as sums
 
 __getattr__ = modules_of(__name__)
