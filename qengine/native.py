@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from .arena import Life, place
 from .kernels import emit
-from .kernels.emit.elementwise import plan_flip
 from .kernels.emit.fill import COPY
+from .kernels.emit.flip import plan_flip
 from .kernels.emit.plan import SLACK, BoundRow, Compiled, Eight, Plan, aligned, aligned_bytes, result, source
 from .kernels.emit.program import Program as Rows
 from .kernels.emit.target import Target

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import activation_range
+from . import affine
 from .errors import ModelError
 from .kernels.requantizers import Float32, Requantizer, of_products
 from .op import Spec
@@ -53,7 +53,7 @@ def fused_range(fused: ActivationFunctionType, output: Spec, rounding: type[Requ
     scale, point = scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]")
     dtype = output.type.dtype
     if rounding is not Float32:
-        return activation_range(fused.name, scale, point, dtype)
+        return affine.activation_range(fused.name, scale, point, dtype)
     limits = np.iinfo(dtype)
     bounds = [np.rint(np.float32(bound) / scale + np.float32(point)) for bound in fused.bounds]
     low, high = (int(np.clip(bound, limits.min, limits.max)) for bound in bounds)

@@ -2,7 +2,7 @@
 
 Importing llvmlite takes 27 ms and 46 MB, and what is in the cache needs it for nothing else. The objects are simple:
 code and constants, absolute addresses of 64 bits (LLVM's large code model), from outside only what moves and fills
-memory. Anything else is Unfit, and left to LLVM's own linker. Layouts and numbers are those of the ELF-64 and x86-64
+memory, and what the oldest processors have no instruction for. Anything else is Unfit, and left to LLVM's own linker. Layouts and numbers are those of the ELF-64 and x86-64
 ABI specifications.
 """
 
@@ -28,7 +28,7 @@ _WRITE, _ALLOC = 1, 2
 _UNDEFINED, _RESERVED = 0, 0xFF00
 _ABSOLUTE_64 = 1
 
-OUTSIDE = ("memcpy", "memmove", "memset")
+OUTSIDE = ("memcpy", "memmove", "memset", "floorf")
 
 
 class Unfit(Exception):
@@ -117,7 +117,10 @@ def _outside(name: str) -> int:
     """The address of one of the C library's functions."""
     if name not in OUTSIDE:
         raise Unfit(f"needs {name!r}")
-    address = ctypes.cast(getattr(ctypes.CDLL(None), name), ctypes.c_void_p).value
+    try:
+        address = ctypes.cast(ctypes.CDLL(None)[name], ctypes.c_void_p).value
+    except AttributeError:
+        raise Unfit(f"this process has no {name!r}") from None
     assert address is not None
     return address
 

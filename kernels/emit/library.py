@@ -28,7 +28,7 @@ FAMILIES: dict[str, str] = {
     "dynquantize": "dynamic.quantize",
     "dynscale": "dynamic.depthwise",
     "fill": "fill",
-    "flip": "elementwise",
+    "flip": "flip",
     "floatbinary": "float32.elementwise",
     "floatdense": "float32.dense",
     "floatgemm": "float32.gemm",

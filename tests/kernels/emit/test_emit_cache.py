@@ -99,7 +99,7 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
 SCRIPT = """
 import numpy as np
 from qengine.kernels.emit import cache, native, library
-from qengine.kernels.emit.elementwise import plan_flip
+from qengine.kernels.emit.flip import plan_flip
 from qengine.kernels.emit.program import Program
 compiled = []
 text = library.text
