@@ -2,8 +2,8 @@
 
 Importing llvmlite takes 27 ms and 46 MB, and what is in the cache needs it for nothing else. The objects are simple:
 code and constants, absolute addresses of 64 bits (LLVM's large code model), from outside only what moves and fills
-memory, and what the oldest processors have no instruction for. Anything else is Unfit, and left to LLVM's own linker. Layouts and numbers are those of the ELF-64 and x86-64
-ABI specifications.
+memory, and what the oldest processors have no instruction for. Anything else is Unfit, and left to LLVM's own linker.
+Layouts and numbers are those of the ELF-64 and x86-64 ABI specifications.
 """
 
 from __future__ import annotations
