@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from . import tflite
+from .custom import CustomOperators
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
 from .model import Blockwise, External, Model, Quantization, Signature, Tensor, TensorType
-from .op import Array
+from .op import Array, CustomKernel
 from .program import Program, Runtime
 from .sparsity import stored
 
@@ -52,6 +53,7 @@ class Interpreter:
     model_path: str or path; model_content: bytes; or model: a `Model`. Exactly one of the three.
     profile: "xnnpack", "optimized" or "reference" (or a Profile); it replaces experimental_op_resolver_type.
     num_threads: at least 1; default 1.
+    custom_operators: kernels of custom operators by name (`CustomOperator`); they go before those qengine comes with.
     debug: runs the model node by node, with guard bytes around every tensor in native memory: invoke raises
     RuntimeError, naming the node, where one was overwritten. Slow.
     The experimental delegate options change nothing here, since no profile's numbers depend on them; a delegate
@@ -77,6 +79,7 @@ class Interpreter:
         *,
         model: Model | None = None,
         profile: str | Profile | None = None,
+        custom_operators: Mapping[str, CustomKernel] | None = None,
         debug: bool = False,
     ) -> None:
         self._profile = _choose_profile(experimental_op_resolver_type, profile)
@@ -91,7 +94,12 @@ class Interpreter:
         self._compress = bool(experimental_compress_quantization_zero_points)
         self._keep_all = bool(experimental_preserve_all_tensors)
         self._runtime = Runtime(
-            self._model, self._profile, keep_all=self._keep_all, guard=debug, threads=num_threads or 1
+            self._model,
+            self._profile,
+            keep_all=self._keep_all,
+            guard=debug,
+            threads=num_threads or 1,
+            kernels=custom_operators,
         )
         self._shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._programs: dict[int, Program] = {}
@@ -395,6 +403,24 @@ class Interpreter:
                 )
             (signature_key,) = signatures
         return SignatureRunner(self, signature_key)
+
+
+class InterpreterWithCustomOps(Interpreter):
+    """An Interpreter whose custom operators are registered by functions, as LiteRT's class of this name has it.
+
+    custom_op_registerers: functions, called with a `CustomOperators` to whose `add(name, operator)` they give theirs.
+    LiteRT's own registerers, names of native functions among them, can't be used: ValueError.
+    """
+
+    def __init__(
+        self, custom_op_registerers: Sequence[Callable[[CustomOperators], object]] | None = None, **arguments: Any
+    ) -> None:
+        operators = CustomOperators(arguments.pop("custom_operators", None) or {})
+        for register in custom_op_registerers or ():
+            if not callable(register):
+                raise ValueError(f"expected registerers to be Python functions, got {register!r}")
+            register(operators)
+        super().__init__(custom_operators=operators, **arguments)
 
 
 class SignatureRunner:

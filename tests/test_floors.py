@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"errors"}, {"value"}, {"options"}, {"arena"}, {"digits", "data"}),
     ({"model", "op", "packing"}, {"affine"}),
     ({"shapes", "scales", "delegate", "memory", "sparsity"}, {"native"}, {"samples"}),
+    ({"custom"},),
     ({"ops"},),
     ({"program"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
