@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import tflite
 from .custom import CustomOperators
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
@@ -21,7 +21,6 @@ from .model import Blockwise, External, Model, Quantization, Signature, Tensor, 
 from .op import Array, CustomKernel
 from .program import Program, Runtime
 from .sparsity import stored
-from .tflite import check_model, embed, load
 
 Details = dict[str, Any]
 
@@ -504,10 +503,10 @@ def _open(path: str | os.PathLike[str] | None, content: bytes | None, model: Mod
             raise TypeError(f"expected model_content as bytes, got {type(content).__name__}")
         if not path and not content:
             raise ValueError("`model_path` or `model_content` must be specified.")
-        model = load(path if path else content or b"")
+        model = tflite.load(path if path else content or b"")
         if path and any(isinstance(tensor.data, External) for graph in model.graphs for tensor in graph.tensors):
-            model = embed(model, Path(path).parent)
-    check_model(model)
+            model = tflite.embed(model, os.path.dirname(path))
+    tflite.check_model(model)
     return model
 
 

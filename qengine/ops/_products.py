@@ -11,9 +11,7 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit.dynamic.layer import Layer as DynamicLayer
-from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Clamp, Order
+from ..kernels.emit import dynamic, float32
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
@@ -35,8 +33,8 @@ T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
-NativeFloat = Callable[[Target, FloatLayer], Compiled]
-NativeDynamic = Callable[[Target, DynamicLayer, int], Compiled | str]
+NativeFloat = Callable[[Target, "float32.layer.Layer"], Compiled]
+NativeDynamic = Callable[[Target, "dynamic.layer.Layer", int], Compiled | str]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 QUANTIZING: dict[Quantize, str] = {
@@ -124,7 +122,7 @@ class Products:
         if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
             raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
 
-    def plan_float(self, order: Order = Order.FUSED) -> Step:
+    def plan_float(self, order: float32.pieces.Order) -> Step:
         """order: the one in which the native kernels take sums."""
         low, high = self.fused.bounds
 
@@ -138,7 +136,7 @@ class Products:
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
-            return self.native_float(target, FloatLayer(*constants, Clamp(low, high), order))
+            return self.native_float(target, float32.layer.Layer(*constants, float32.pieces.Clamp(low, high), order))
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
 
@@ -174,11 +172,11 @@ class Products:
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            layer = DynamicLayer(
+            layer = dynamic.layer.Layer(
                 weights.astype(np.int8),
                 np.broadcast_to(weight_scale, channels).astype(np.float32),
                 np.zeros(channels, np.float32) if bias is None else bias,
-                Clamp(low, high),
+                float32.pieces.Clamp(low, high),
                 QUANTIZING[quantize],
                 SCALING[scaled],
             )
@@ -275,11 +273,11 @@ LARGEST = 25
 """Taps of the largest filter for which XNNPACK has a depthwise kernel; others are grouped convolutions to it."""
 
 
-def xnnpack_order(products: Products) -> Order:
+def xnnpack_order(products: Products) -> float32.pieces.Order:
     """In which order XNNPACK sums a convolution: one kernel where every group has one channel in and out."""
     weights, channels = known(products.weights), known(products.x)[3]
     single = weights[products.axis] == channels and products.terms == weights[1] * weights[2] <= LARGEST
-    return Order.DOWN if single else Order.FUSED
+    return float32.pieces.Order.DOWN if single else float32.pieces.Order.FUSED
 
 
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:

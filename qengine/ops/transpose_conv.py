@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit import float32
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.transposed import plan_transposed
 from ..kernels.profile import Profile
@@ -134,7 +135,7 @@ class TransposeConv(Op):
         if products.is_dynamic:
             return self._plan_dynamic(specs, profile, products, output)
         if products.x.type is T.FLOAT32:
-            return products.plan_float()
+            return products.plan_float(float32.pieces.Order.FUSED)
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()

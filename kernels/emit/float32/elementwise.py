@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..elementwise import BLOCK, broadcast_runs
+from ..elementwise import broadcast_runs
 from ..language import F32, Function, Value
-from ..pieces import store
+from ..pieces import BLOCK, store
 from ..plan import Compiled, Family, Plan, float_bits, result, source
 from ..target import Target
 from . import approximations
