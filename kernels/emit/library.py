@@ -27,6 +27,7 @@ from .language import Function
 from .lookup import LOOKUP
 from .move import COLLECT, MOVE
 from .native import symbol
+from .numbers import CHOOSE, NEGATE, PAIR
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
@@ -38,6 +39,7 @@ from .target import Target
 
 _PRODUCTS = (ANY, DENSE, FLAT, GEMM, ROWS)
 _INTEGER = (ADD, ADD_FIXED, BILINEAR, FLIP, LARGEST, LOOKUP, MUL, SOFTMAX, SOFTMAX_FIXED, SUM)
+_PLAIN = (CHOOSE, NEGATE, PAIR)
 _MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
@@ -56,7 +58,7 @@ _FLOAT = (
 )
 _DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
 _RUNNING = (HELP, LEAD, WALK)
-_ALL = (*_PRODUCTS, *_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
+_ALL = (*_PRODUCTS, *_INTEGER, *_PLAIN, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
