@@ -12,6 +12,7 @@ from .dynamic.depthwise import SCALE
 from .dynamic.gemm import GEMM as DYNAMIC_GEMM
 from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
 from .elementwise import ADD, FLIP, MUL
+from .extremes import EXTREME, PLACE
 from .fill import COPY, FILL, PAD, REPEAT
 from .float32.dense import DENSE as FLOAT_DENSE
 from .float32.depthwise import REPEAT as FLOAT_REPEAT
@@ -39,7 +40,7 @@ from .target import Target
 
 _PRODUCTS = (ANY, DENSE, FLAT, GEMM, ROWS)
 _INTEGER = (ADD, ADD_FIXED, BILINEAR, FLIP, LARGEST, LOOKUP, MUL, SOFTMAX, SOFTMAX_FIXED, SUM)
-_PLAIN = (CHOOSE, NEGATE, PAIR)
+_PLAIN = (CHOOSE, EXTREME, NEGATE, PAIR, PLACE)
 _MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (

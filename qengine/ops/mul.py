@@ -36,8 +36,8 @@ from ._elementwise import (
     zero_points,
 )
 from ._floats import native_binary
-from ._numbers import native_arithmetic
 from ._native import rule_of
+from ._numbers import native_arithmetic
 
 T = TensorType
 
