@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .add_fixed import ADD_FIXED
+from .batch_matmul import PACK, ROW_SUMS
 from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
@@ -38,7 +39,7 @@ from .resize import BILINEAR
 from .softmax import SOFTMAX, SOFTMAX_FIXED
 from .target import Target
 
-_PRODUCTS = (ANY, DENSE, FLAT, GEMM, ROWS)
+_PRODUCTS = (ANY, DENSE, FLAT, GEMM, PACK, ROW_SUMS, ROWS)
 _INTEGER = (ADD, ADD_FIXED, BILINEAR, FLIP, LARGEST, LOOKUP, MUL, SOFTMAX, SOFTMAX_FIXED, SUM)
 _PLAIN = (CHOOSE, EXTREME, NEGATE, PAIR, PLACE)
 _MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
