@@ -15,6 +15,7 @@ from ..kernels.emit.float32.layer import Layer as FloatLayer
 from ..kernels.emit.float32.pieces import Order
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
+from ..kernels.emit.wide.products import plan_convolution as wide_convolution
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, conv_2d
 from ..kernels.reference.dynamic_range import (
@@ -87,6 +88,7 @@ class Conv2D(Op):
             self.fused_activation_function,
             "conv",
             native=lambda target, layer: plan_convolution(target, emitted, layer),
+            native_wide=lambda target, layer: wide_convolution(target, emitted, layer),
             native_float=native_float,
             native_dynamic=lambda target, layer, rows: dynamic_convolution(target, emitted, layer, rows),
         )

@@ -11,6 +11,7 @@ from ..kernels.emit.depthwise import plan_depthwise
 from ..kernels.emit.dynamic.depthwise import plan_depthwise as dynamic_depthwise
 from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
 from ..kernels.emit.float32.pieces import Order
+from ..kernels.emit.wide.depthwise import plan_depthwise as wide_depthwise
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
@@ -70,6 +71,7 @@ class DepthwiseConv2D(Op):
             self.fused_activation_function,
             "depthwise_conv",
             native=lambda target, layer: plan_depthwise(target, emitted, layer),
+            native_wide=lambda target, layer: wide_depthwise(target, emitted, layer),
             native_dynamic=lambda target, layer, _: dynamic_depthwise(target, emitted, layer),
             native_float=lambda target, layer: float_depthwise(target, emitted, layer),
         )

@@ -15,6 +15,7 @@ from ..kernels.emit.dense import plan_dense
 from ..kernels.emit.dynamic.products import plan_dense as dynamic_dense
 from ..kernels.emit.float32.dense import plan_dense as float_dense
 from ..kernels.emit.float32.pieces import Order
+from ..kernels.emit.wide.products import plan_dense as wide_dense
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -84,6 +85,7 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             native=lambda target, layer: plan_dense(target, rows, layer),
+            native_wide=lambda target, layer: wide_dense(target, rows, layer),
             native_dynamic=lambda target, layer, rows: dynamic_dense(target, rows, layer),
             native_float=lambda target, layer: float_dense(target, rows, layer),
         )
