@@ -230,7 +230,7 @@ class Products:
                     return rule
                 if isinstance(rule, Rule) and width is np.int64 and _reach(weights, bias, self.axis) >= 2**31:
                     return "sums beyond int32"
-                return self.native_wide(target, WideLayer(weights.astype(np.int8), bias, low, high, rule))
+                return self.native_wide(target, WideLayer(weights.astype(np.int8), bias, low, high, rule, self.axis))
             if self.native is None or T.INT16 in (self.x.type, self.output.type):
                 return "no native kernel for these types"
             narrow = rule_of(requantize, weights.shape[self.axis], point)

@@ -1,6 +1,12 @@
-"""DEPTHWISE_CONV_2D over int16, of any size, stride and dilation: two taps at a time on a padded copy."""
+"""DEPTHWISE_CONV_2D over int16, of any size, stride and dilation: two taps at a time on a padded copy.
+
+Where windows follow one another without gaps (stride 1), a line of output is one long row of channels whose weights
+repeat, so that a vector may hold several pixels.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -16,40 +22,51 @@ from .products import plan_single
 
 MOST_TAPS = 511
 """Products of an int16 and an int8 number that int32 holds the sum of."""
+UNROLLED = (2, 5, 13)
+"""Pairs of taps whose loop is unrolled: of 1x3, 3x3 and 5x5."""
 
 
-def _write_taps(f: Function, piece: str, width: str) -> None:
-    """Channels by twice the lanes; the pairs of taps lie at offsets in a table."""
-    lanes = f.target.lanes
+def _write_taps(f: Function, lanes: int, pairs: int, piece: str, ending: str, way: str) -> None:
+    """Blocks of 2 * lanes channels; `pairs` of taps, by a loop where it is 0, lie at offsets in a table.
+
+    way: `pixel` where each pixel has `columns` channels in `blocks`; `flat` where each line has, in `pixels` times
+    `blocks` of which the last may be missing.
+    """
     vector, words, size = I32.x(lanes), I16.x(2 * lanes), 4 * lanes
     row = f.arguments(WIDE_TAPS.slots)
-    halfwords, zero = Halfwords(f, row.low, row.top), f.constant(0, vector)
+    halfwords, zero = Halfwords(f, row.low, row.top, ending), f.constant(0, vector)
+    offsets = [row.taps.load(I64, 8 * i, 8) for i in range(2 * pairs)]
+
+    def products(a: Value, taps: list[Value], w: Value, sums: list[Value]) -> list[Value]:
+        both = [(a + tap).load(words) for tap in taps]
+        return [
+            dot_pairs(sum_, unpack(*both, upper=bool(j)).bits(vector), w.load(vector, size * j))
+            for j, sum_ in enumerate(sums)
+        ]
+
+    def summed(a: Value, w: Value) -> tuple[list[Value], Value]:
+        if pairs:
+            sums = [zero, zero]
+            for pair in range(pairs):
+                sums = products(a, offsets[2 * pair : 2 * pair + 2], w + 2 * size * pair, sums)
+            return sums, w + 2 * size * pairs
+        with f.loop(row.pairs, tap=row.taps, w=w, sums=[zero, zero]) as loop:
+            loop.sums = products(a, [loop.tap.load(I64, 8 * i, 8) for i in (0, 1)], loop.w, loop.sums)
+            loop.tap, loop.w = loop.tap + 16, loop.w + 2 * size
+        return loop.sums, loop.w
+
     with f.loop(row.lines, a=row.a, out=row.out) as line:
-        with f.loop(row.pixels, a=line.a, out=line.out) as pixel:
-            start = {"a": pixel.a, "w": row.w, "parameters": row.parameters, "out": pixel.out, "left": row.columns}
-            with f.loop(row.blocks, **start) as b:
-                with f.loop(row.pairs, tap=row.taps, w=b.w, sums=[zero, zero]) as pair:
-                    both = [(b.a + pair.tap.load(I64, 8 * i, 8)).load(words) for i in (0, 1)]
-                    pair.sums = [
-                        dot_pairs(sum_, unpack(*both, upper=bool(j)).bits(vector), pair.w.load(vector, size * j))
-                        for j, sum_ in enumerate(pair.sums)
-                    ]
-                    pair.tap, pair.w = pair.tap + 16, pair.w + 2 * size
-                done = [
-                    halfwords.narrow(finished(f, piece, [sum_], b.parameters, j, 2)) for j, sum_ in enumerate(pair.sums)
-                ]
-                store(b.out, _side_by_side(done), b.left.min(2 * lanes) if width == "part" else None)
-                b.a, b.w, b.out = b.a + size, pair.w, b.out + size
-                b.parameters, b.left = b.parameters + parameter_bytes(piece, 2, lanes), b.left - 2 * lanes
-            pixel.a, pixel.out = pixel.a + row.pixel_pitch, pixel.out + row.out_pitch
+        with f.loop(row.pixels, a=line.a, out=line.out, left=row.columns) as pixel:
+            left = pixel.left if way == "flat" else row.columns
+            count = (left + (2 * lanes - 1)).shift_right_unsigned((2 * lanes).bit_length() - 1).min(row.blocks)
+            with f.loop(count, a=pixel.a, w=row.w, parameters=row.parameters, out=pixel.out, left=left) as b:
+                sums, b.w = summed(b.a, b.w)
+                done = [finished(f, piece, [sum_], b.parameters, j, 2) for j, sum_ in enumerate(sums)]
+                store(b.out, halfwords.narrow(done), b.left.min(2 * lanes))
+                b.a, b.out, b.left = b.a + size, b.out + size, b.left - 2 * lanes
+                b.parameters = b.parameters + parameter_bytes(piece, 2, lanes)
+            pixel.a, pixel.out, pixel.left = pixel.a + row.pixel_pitch, pixel.out + row.out_pitch, b.left
         line.a, line.out = line.a + row.a_line, line.out + row.out_line
-
-
-def _side_by_side(halves: list[Value]) -> Value:
-    """Two vectors of int16 in the order of `column` to one."""
-    lanes = halves[0].type.lanes
-    order = sorted(range(2 * lanes), key=lambda at: column(2, at // lanes, at % lanes))
-    return halves[0].shuffle(order, halves[1])
 
 
 WIDE_TAPS = Family(
@@ -64,17 +81,21 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
     (height, width, in_channels), (out_height, out_width, channels) = geometry.input, geometry.output
     if in_channels == 1 and channels > 1:
         return plan_single(target, geometry, layer)
-    plan, lanes = Plan(target), target.lanes
+    plan = Plan(target)
     if geometry.is_empty:
         return plan.done("nothing to compute")
     (taps_y, taps_x), (dilation_y, dilation_x) = geometry.window, geometry.dilation
     taps = taps_y * taps_x
     if taps > MOST_TAPS:
         return f"sums of {taps} products beyond int32"
-    blocks = -(-channels // (2 * lanes))
-    chosen = np.array([column(2, j, e) for j in range(2) for e in range(lanes)])
-    chosen = np.arange(blocks)[:, None] * 2 * lanes + chosen
-    chosen = np.where(chosen < channels, chosen, -1)
+    flat = geometry.stride[1] == 1
+    line = out_width * channels if flat else channels
+    lanes = next(n for n in (4, 8, 16) if n == target.lanes or 2 * n >= line)
+    together = 2 * lanes // math.gcd(channels, 2 * lanes) if flat else 1  # pixels after which the weights repeat
+    blocks = -(-together * channels // (2 * lanes))
+    order = np.array([column(2, j, e) for j in range(2) for e in range(lanes)])
+    chosen = np.arange(blocks)[:, None] * 2 * lanes + order
+    chosen = chosen % channels if flat else np.where(chosen < channels, chosen, -1)
     weights = np.zeros((taps + taps % 2, channels + 1), np.int16)
     weights[:taps, :channels] = layer.weights.reshape(taps, channels)
     packed = weights[:, chosen].reshape(-1, 2, blocks, 2 * lanes).transpose(2, 0, 3, 1)
@@ -83,7 +104,7 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
     pitch = (sum(geometry.padding[1]) + width) * channels * 2
     offsets = [y * dilation_y * pitch + 2 * x * dilation_x * channels for y in range(taps_y) for x in range(taps_x)]
     table = plan.constant(np.array(offsets + [0] * (taps % 2), np.int64))
-    w, numbers = plan.constant(packed), plan.constant(parameters)
+    w, numbers, pairs = plan.constant(packed), plan.constant(parameters), (taps + 1) // 2
     for n in range(geometry.batch):
         image = source() + 2 * n * height * width * in_channels
         if channels > in_channels:
@@ -96,25 +117,29 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
             image = padded_copy(plan, image, (height, width, 2 * channels), geometry.padding, 0)
         plan.row(
             WIDE_TAPS,
+            lanes,
+            pairs if pairs in UNROLLED else 0,
             layer.piece,
-            "full" if channels % (2 * lanes) == 0 else "part",
+            layer.ending,
+            "flat" if flat else "pixel",
             a=image,
             taps=table,
-            pairs=(taps + 1) // 2,
-            pixel_pitch=2 * channels * geometry.stride[1],
+            pairs=pairs,
+            pixel_pitch=2 * channels * (together if flat else geometry.stride[1]),
             w=w,
             parameters=numbers,
             out=result() + 2 * n * out_height * out_width * channels,
-            out_pitch=2 * channels,
-            columns=channels,
+            out_pitch=2 * channels * together,
+            columns=line,
             low=layer.low,
             top=layer.high,
-            pixels=out_width,
+            pixels=-(-out_width // together),
             lines=out_height,
             a_line=pitch * geometry.stride[0],
             out_line=2 * out_width * channels,
             blocks=blocks,
-            work=out_height * out_width * blocks * (3 * taps + 40),
+            work=out_height * -(-out_width // together) * blocks * (3 * taps + 30),
         )
         plan.divisible(WIDE_TAPS, "lines", a=pitch * geometry.stride[0], out=2 * out_width * channels)
-    return plan.done("two taps at a time, on a padded copy" if geometry.is_padded else "two taps at a time")
+    way = "several pixels to a vector" if flat else "one pixel after the other"
+    return plan.done(f"two taps at a time, {way}")

@@ -2,7 +2,7 @@
 
 The numbers lie as two planes of bytes, the low ones and the high ones + 128, which multiply the same weights: twice the
 dot products of 8 bits, and sums that 64 bits put together. Pieces are those of `..gemm`; weights lie as there, with the
-columns of a panel in order.
+columns of two vectors in the order of `column`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..elementwise import BLOCK
 from ..fill import FILL
 from ..gemm import TILES, cover, panel_widths
 from ..language import I8, I16, I32, I64, Function, Value
-from ..pieces import dot, store
+from ..pieces import column, dot, store
 from ..plan import Family, Place, Plan
 from .layer import Halfwords, Layer, finished
 
@@ -45,12 +45,12 @@ def _write_split(f: Function) -> None:
 SPLIT = Family("split", "*a *out high #size #rows a_pitch out_pitch", _write_split)
 
 
-def _write_gemm(f: Function, rows: int, vectors: int, piece: str, width: str) -> None:
-    """int16 out[line][tile][row][column]; `width` full or part."""
+def _write_gemm(f: Function, rows: int, vectors: int, piece: str, ending: str, width: str) -> None:
+    """int16 out[line][tile][row][column]; `ending` plain or clamp, `width` full or part."""
     lanes = f.target.lanes
     vector, size = I32.x(lanes), 4 * lanes
     row = f.arguments(WIDE_GEMM.slots)
-    halfwords = Halfwords(f, row.low, row.top)
+    halfwords = Halfwords(f, row.low, row.top, ending)
     zero = f.constant(0, vector)
     row_steps = [f.constant(0, I64), row.lda, row.lda << 1, row.lda * 3]
 
@@ -82,9 +82,10 @@ def _write_gemm(f: Function, rows: int, vectors: int, piece: str, width: str) ->
                 each.sums, each.w, each.piece = k.sums, k.w, each.piece + 8
             for i, own in enumerate(each.sums):
                 out = tile.out + row.ldo * i
-                for j, both in enumerate(own):
-                    words = halfwords.narrow(finished(f, piece, both, row.parameters, j, vectors))
-                    last = width == "part" and j == vectors - 1
+                done = [finished(f, piece, both, row.parameters, j, vectors) for j, both in enumerate(own)]
+                for j in range(0, vectors, 2):
+                    words = halfwords.narrow(done[j : j + 2])
+                    last = width == "part" and j + 2 >= vectors
                     store(out + 2 * lanes * j, words, row.columns - lanes * j if last else None)
             tile.a, tile.out = tile.a + row.lda * rows, tile.out + row.ldo * rows
         line.a, line.out = line.a + row.a_line, line.out + row.out_line
@@ -182,7 +183,8 @@ def pack(
     fold[first : first + columns] = weights.reshape(columns, -1).sum(1, dtype=np.int64) * -(1 << 15)
     panels = []
     for start, vectors in panel_widths(plan.target, columns):
-        chosen = start + np.arange(vectors * lanes)
+        order = [column(2, j, e) for j in range(2) for e in range(lanes)] if vectors > 1 else list(range(lanes))
+        chosen = start + (2 * lanes * np.arange(max(vectors // 2, 1))[:, None] + order).ravel()
         chosen = np.where(chosen < columns, chosen, -1)
         ordered = padded[chosen].reshape(len(chosen), pieces, k4, 4).transpose(1, 2, 0, 3)
         numbered = np.where(chosen < 0, -1, first + chosen).reshape(vectors, lanes)
@@ -220,6 +222,7 @@ def multiply(
                 height,
                 panel.vectors,
                 layer.piece,
+                layer.ending,
                 "full" if panel.columns == panel.vectors * plan.target.lanes else "part",
                 a=a.low + row * lda,
                 high=a.high,

@@ -92,4 +92,4 @@ def plan_transposed(target: Target, geometry: Geometry, layer: Layer, input: int
 
 def plan_single(target: Target, geometry: Geometry, layer: Layer) -> Compiled:
     """DEPTHWISE_CONV_2D of one input channel, weights (1, h, w, o)."""
-    return plan_convolution(target, geometry, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)))
+    return plan_convolution(target, geometry, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0), axis=0))

@@ -24,7 +24,7 @@ def layers(draw, weight_shape, outputs, terms):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     weights = rng.integers(-128, 128, weight_shape).astype(np.int8)
     kind = draw(st.sampled_from(["wide", "wide", "wide", "longreal", "fixed", "real"]))
-    if kind in ("wide", "longreal"):
+    if kind in ("wide", "longreal") and draw(st.booleans()):
         weights = np.where(rng.random(weight_shape) < 0.5, np.int8(-128), weights)
     bias = None
     if draw(st.booleans()):
@@ -40,7 +40,8 @@ def layers(draw, weight_shape, outputs, terms):
         "fixed": FixedRule(multiplier, shift, np.full(outputs, draw(st.booleans())), 0),
     }[kind]
     low = draw(st.sampled_from([-32768, 0, -7]))
-    return Layer(weights, bias, low, draw(st.sampled_from([32767, 12000])), rule), rng
+    axis = weights.shape.index(outputs) if weights.shape[0] == outputs else 3
+    return Layer(weights, bias, low, draw(st.sampled_from([32767, 12000])), rule, axis), rng
 
 
 def numbers(rng, shape):
