@@ -38,7 +38,7 @@ from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
 from .resize import BILINEAR
 from .softmax import SOFTMAX, SOFTMAX_FIXED
 from .target import Target
-from .wide.depthwise import WIDE_TAPS
+from .wide.depthwise import WIDE_COLUMNS, WIDE_TAPS
 from .wide.gemm import SPLIT, WIDE_GEMM
 
 _PRODUCTS = (ANY, DENSE, FLAT, GEMM, PACK, ROW_SUMS, ROWS)
@@ -61,7 +61,7 @@ _FLOAT = (
     UNARY_FAMILY,
 )
 _DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
-_WIDE = (SPLIT, WIDE_GEMM, WIDE_TAPS)
+_WIDE = (SPLIT, WIDE_COLUMNS, WIDE_GEMM, WIDE_TAPS)
 _RUNNING = (HELP, LEAD, WALK)
 _ALL = (*_PRODUCTS, *_INTEGER, *_PLAIN, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_WIDE, *_RUNNING)
 FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
