@@ -11,9 +11,10 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit import dynamic, float32
+from ..kernels.emit import dynamic, float32, wide
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
+from ..kernels.emit.rounding import Rule
 from ..kernels.emit.target import Target
 from ..kernels.reference import dynamic_range
 from ..kernels.reference.conv import Geometry, clamped
@@ -27,12 +28,13 @@ from ..op import Spec, Step
 from ..options import ActivationFunctionType, Padding
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
 from ..shapes import known, of_rank, volume, window
-from ._native import rule_of
+from ._native import rule_of, wide_rule_of
 
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
+NativeWide = Callable[[Target, "wide.layer.Layer"], Compiled | str]
 NativeFloat = Callable[[Target, "float32.layer.Layer"], Compiled]
 NativeDynamic = Callable[[Target, "dynamic.layer.Layer", int], Compiled | str]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
@@ -57,8 +59,8 @@ class Products:
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     widened: another type than its own that the output of UINT8 activations may have.
-    native, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and bias, over
-    8 bits, over float32, and over float32 quantized on the fly in so many rows.
+    native, native_wide, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and
+    bias, over 8 bits, over 16 bits, over float32, and over float32 quantized on the fly in so many rows.
     """
 
     x: Spec
@@ -73,6 +75,7 @@ class Products:
     needs_bias: bool = True
     widened: TensorType | None = None
     native: Native | None = None
+    native_wide: NativeWide | None = None
     native_float: NativeFloat | None = None
     native_dynamic: NativeDynamic | None = None
 
@@ -214,17 +217,26 @@ class Products:
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
         def compiled(target: Target) -> Compiled | str:
-            if self.native is None or T.INT16 in (self.x.type, self.output.type):
-                return "no native kernel for these types"
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            rule = rule_of(requantize, weights.shape[self.axis], point)
-            if isinstance(rule, str):
-                return rule
+            if self.x.type is T.INT16 and self.native_wide is not None:
+                rule = wide_rule_of(requantize, weights.shape[self.axis], wide=width is np.int64)
+                if isinstance(rule, str):
+                    return rule
+                if isinstance(rule, Rule) and width is np.int64 and _reach(weights, bias, self.axis) >= 2**31:
+                    return "sums beyond int32"
+                return self.native_wide(
+                    target, wide.layer.Layer(weights.astype(np.int8), bias, low, high, rule, self.axis)
+                )
+            if self.native is None or T.INT16 in (self.x.type, self.output.type):
+                return "no native kernel for these types"
+            narrow = rule_of(requantize, weights.shape[self.axis], point)
+            if isinstance(narrow, str):
+                return narrow
             return self.native(
-                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, rule)
+                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, narrow)
             )
 
         kernel = f"{self.kernel}_{self.x.type.name.lower()}"
@@ -283,6 +295,13 @@ def xnnpack_order(products: Products) -> float32.pieces.Order:
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:
     """The rule of int16 convolutions: Wide with 64-bit sums, `otherwise` with an int32 bias."""
     return otherwise if bias is not None and bias.type is T.INT32 else Wide
+
+
+def _reach(weights: AnyArray, bias: AnyArray | None, axis: int) -> int:
+    """What no sum of products of int16 numbers and weights, and bias, exceeds."""
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    sums = np.abs(weights.astype(np.int64)).sum(others) << 15
+    return int((sums if bias is None else sums + np.abs(bias.astype(np.int64))).max(initial=0))
 
 
 def _names(pairs: tuple[tuple[TensorType, TensorType], ...]) -> str:

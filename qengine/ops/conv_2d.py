@@ -84,6 +84,7 @@ class Conv2D(Op):
             self.fused_activation_function,
             "conv",
             native=lambda target, layer: emit.convolution.plan_convolution(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.products.plan_convolution(target, emitted, layer),
             native_float=native_float,
             native_dynamic=lambda target, layer, rows: dynamic.products.plan_convolution(target, emitted, layer, rows),
         )

@@ -68,6 +68,7 @@ class DepthwiseConv2D(Op):
             self.fused_activation_function,
             "depthwise_conv",
             native=lambda target, layer: emit.depthwise.plan_depthwise(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.depthwise.plan_depthwise(target, emitted, layer),
             native_dynamic=lambda target, layer, _: dynamic.depthwise.plan_depthwise(target, emitted, layer),
             native_float=lambda target, layer: float32.depthwise.plan_depthwise(target, emitted, layer),
         )

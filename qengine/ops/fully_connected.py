@@ -82,6 +82,7 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             native=lambda target, layer: emit.dense.plan_dense(target, rows, layer),
+            native_wide=lambda target, layer: emit.wide.products.plan_dense(target, rows, layer),
             native_dynamic=lambda target, layer, rows: dynamic.products.plan_dense(target, rows, layer),
             native_float=lambda target, layer: float32.dense.plan_dense(target, rows, layer),
         )

@@ -13,6 +13,7 @@ from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit import float32
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.transposed import plan_transposed
+from ..kernels.emit.wide.products import plan_transposed as wide_transposed
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped, transpose_conv_2d, transpose_conv_2d_scaled
 from ..kernels.reference.dynamic_range import quantize_asymmetric, quantize_xnnpack, scaled_fused
@@ -83,6 +84,14 @@ class TransposeConv(Op):
         def sums(x: FloatingArray, weights: FloatingArray) -> FloatingArray:
             return transpose_conv_2d(x, weights, (self.stride_h, self.stride_w), padding, (output[1], output[2]))
 
+        emitted = Geometry(
+            output[0],
+            (height, width, depth),
+            (output[1], output[2], output[3]),
+            (tall, wide),
+            (self.stride_h, self.stride_w),
+            before=padding,
+        )
         return Products(
             specs.input(2),
             filters,
@@ -94,19 +103,8 @@ class TransposeConv(Op):
             self.fused_activation_function,
             "transpose_conv",
             needs_bias=False,
-            native=lambda target, layer: plan_transposed(
-                target,
-                Geometry(
-                    output[0],
-                    (height, width, depth),
-                    (output[1], output[2], output[3]),
-                    (tall, wide),
-                    (self.stride_h, self.stride_w),
-                    before=padding,
-                ),
-                layer,
-                input=2,
-            ),
+            native=lambda target, layer: plan_transposed(target, emitted, layer, input=2),
+            native_wide=lambda target, layer: wide_transposed(target, emitted, layer, input=2),
         )
 
     def delegated(self, specs: Specs) -> bool:
