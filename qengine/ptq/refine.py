@@ -151,12 +151,13 @@ class _Refining:
         shape = tensor.shape if tensor.shape_signature is None else tensor.shape_signature
         seen = self.shapes(number, node.inputs[0]) or tensor.shape
         window = (options.filter_height, options.filter_width)
+        once = options.stride_h >= window[0] and options.stride_w >= window[1]
         return (
             shape is not None
             and shape[1:3] == window
             and seen is not None
             and seen[1:3] == window
-            and options.padding is Padding.VALID
+            and (options.padding is Padding.VALID or once)
             and options.fused_activation_function is ActivationFunctionType.NONE
         )
 
