@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..errors import ModelError
+from ..errors import ModelError, Unsupported
 from ..kernels.emit.convolution import plan_convolution
 from ..kernels.emit.dynamic.products import plan_convolution as dynamic_convolution
 from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
@@ -32,7 +32,7 @@ from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
 from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding, sliding, xnnpack_order
+from ._products import Products, T, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +86,7 @@ class Conv2D(Op):
             tall * wide * depth,
             self.fused_activation_function,
             "conv",
+            bias_type=self.quantized_bias_type,
             native=lambda target, layer: plan_convolution(target, emitted, layer),
             native_float=native_float,
             native_dynamic=lambda target, layer, rows: dynamic_convolution(target, emitted, layer, rows),
@@ -100,10 +101,12 @@ class Conv2D(Op):
             (T.FLOAT32, T.FLOAT32),
             (T.FLOAT32, T.INT8),
             (T.FLOAT32, T.INT4),
+            (T.FLOAT32, T.UINT8),
             (T.INT8, T.INT8),
             (T.INT8, T.INT4),
             (T.UINT8, T.UINT8),
             (T.INT16, T.INT8),
+            (T.INT16, T.INT4),
         )
         if products.bias is None:
             raise ModelError("expected a bias, got none", "inputs[2]")
@@ -120,7 +123,7 @@ class Conv2D(Op):
             products.check_bias_scale()
             return products.plan_integer(rounding, single=True)
         if products.x.type is T.INT16:
-            rounding = int16_rounding(products.bias, rounding)
+            rounding = products.int16_rounding(rounding)
         return products.plan_integer(rounding)
 
     def _xnnpack_rows(self, products: Products, grouped: bool) -> int:
@@ -135,6 +138,8 @@ class Conv2D(Op):
             return products.plan_dynamic(quantize_xnnpack, scaled_fused, self._xnnpack_rows(products, grouped))
         images = known(products.x)[0]
         per_channel = len(set(scales_of(products.weights, "inputs[1]").tolist())) > 1
+        if products.weights.type is T.UINT8 and per_channel:
+            raise Unsupported("expected one scale for UINT8 weights, got several", "inputs[1]")
         if not per_channel and not grouped:
             return products.plan_dynamic(quantize_symmetric, scaled_together, images)
         scaled = profile.pick(reference=scaled_weights_first, optimized=scaled_together)

@@ -20,7 +20,7 @@ from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding, sliding, xnnpack_order
+from ._products import Products, T, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class DepthwiseConv2D(Op):
         if products.x.type is T.INT16:
             if products.bias is not None and products.bias.type is not T.INT64:
                 raise ModelError(f"expected INT64 bias, got {products.bias.type.name}", "inputs[2]")
-            return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
+            return products.plan_integer(products.int16_rounding(DoubleRounding))
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
 
     def version(self, specs: Specs) -> int:

@@ -18,7 +18,7 @@ from ..model import Shape, TensorType
 from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank, window
-from ._products import Products, T, int16_rounding
+from ._products import Products, T
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +83,14 @@ class TransposeConv(Op):
             specs.input(2),
             filters,
             specs.optional(3),
-            specs.output(),
+            replace(specs.output(), shape=output),
             0,
             sums,
             tall * wide * depth,
             self.fused_activation_function,
             "transpose_conv",
             needs_bias=False,
+            bias_type=self.quantized_bias_type,
             native=lambda target, layer: plan_transposed(
                 target,
                 Geometry(
@@ -138,7 +139,9 @@ class TransposeConv(Op):
             rounding = profile.pick(reference=DoubleRounding, optimized=FlatSplit, xnnpack=Float32)
             return products.plan_integer(rounding, single=True)
         if products.x.type is T.INT16:
-            return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
+            return products.plan_integer(
+                products.int16_rounding(profile.pick(reference=DoubleRounding, optimized=ChannelSplit))
+            )
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
 
     def version(self, specs: Specs) -> int:
