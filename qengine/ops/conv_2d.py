@@ -27,7 +27,7 @@ from ..kernels.reference.dynamic_range import (
 )
 from ..kernels.requantizers import DoubleRounding, Float32, HalfUp
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
 from ..shapes import known, of_rank
@@ -40,6 +40,7 @@ class Conv2D(Op):
     """x (n h w c), filters (o kh kw c / groups), bias (o) -> (n oh ow o)."""
 
     code: ClassVar[int] = 3
+    known_versions: ClassVar[Versions] = Versions(8)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=2),)
 
     padding: Padding = Padding.SAME

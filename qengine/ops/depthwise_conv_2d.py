@@ -16,7 +16,7 @@ from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank
 from ._native import geometry_of
@@ -31,6 +31,7 @@ class DepthwiseConv2D(Op):
     """
 
     code: ClassVar[int] = 4
+    known_versions: ClassVar[Versions] = Versions(7, reference=6)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=3, bias=2),)
 
     padding: Padding = Padding.SAME

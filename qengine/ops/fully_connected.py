@@ -29,7 +29,7 @@ from ..kernels.reference.dynamic_range import (
 from ..kernels.reference.four_bit import four_bit_products
 from ..kernels.requantizers import Float32, Float64, HalfUp, Requantizer
 from ..model import Blockwise, Shape, TensorType
-from ..op import Graphs, Op, Spec, Specs, Step, Weights
+from ..op import Graphs, Op, Spec, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, FullyConnectedOptionsWeightsFormat
 from ..scales import scales_of, zero_point_of
 from ..shapes import known, of_rank, volume
@@ -45,6 +45,7 @@ class FullyConnected(Op):
     """
 
     code: ClassVar[int] = 9
+    known_versions: ClassVar[Versions] = Versions(14)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=2),)
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE

@@ -12,7 +12,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.add import Scales, ZeroPoints
 from ..kernels.reference.comparison import squared_difference, squared_difference_scale
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
 from ._floats import native_binary
@@ -25,6 +25,7 @@ class SquaredDifference(Elementwise):
     """(a - b)**2. int32 wraps."""
 
     code: ClassVar[int] = 99
+    known_versions: ClassVar[Versions] = Versions(2)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8)
     versions: ClassVar = {T.INT8: 2}

@@ -15,7 +15,7 @@ from ..kernels.reference.conv import transpose_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_weights_first
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, FlatSplit, Float32
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
+from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank, window
 from ._products import Products, T
@@ -26,6 +26,7 @@ class TransposeConv(Op):
     """output shape (4,), filters (o kh kw c), x (n h w c), bias (o) or none -> (n oh ow o)."""
 
     code: ClassVar[int] = 67
+    known_versions: ClassVar[Versions] = Versions(5)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=3),)
 
     padding: Padding = Padding.SAME

@@ -1,4 +1,4 @@
-"""Sums of products of two types: narrow weights, 32-bit biases of 16-bit activations, weights over float activations."""
+"""Products of two types: narrow weights, 32-bit biases of 16-bit activations, weights over float activations."""
 
 from __future__ import annotations
 
