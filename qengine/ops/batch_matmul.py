@@ -20,7 +20,7 @@ from ..kernels.reference.batch_matmul import multiply_dynamic, multiply_dynamic_
 from ..kernels.reference.dynamic_range import quantize_asymmetric, quantize_symmetric, quantize_xnnpack
 from ..kernels.requantizers import DoubleRounding, Float32, Requantizer, Wide
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Spec, Specs, Step, Weights
+from ..op import Graphs, Op, Spec, Specs, Step, Versions, Weights
 from ..scales import product_scale, scales_of, zero_point_of
 from ..shapes import broadcast, known, volume
 from ._native import rule_of
@@ -45,6 +45,7 @@ class BatchMatmul(Op):
     """
 
     code: ClassVar[int] = 126
+    known_versions: ClassVar[Versions] = Versions(4)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=-1),)
 
     adj_x: bool = False
