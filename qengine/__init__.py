@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from .compare.doctor import Finding as Finding
     from .compare.doctor import examine as examine
     from .compare.session import compare as compare
+    from .custom import CustomOperator as CustomOperator
     from .errors import ModelError as ModelError
     from .errors import Unsupported as Unsupported
     from .interpreter import Interpreter as Interpreter
+    from .interpreter import InterpreterWithCustomOps as InterpreterWithCustomOps
     from .interpreter import OpResolverType as OpResolverType
     from .interpreter import SignatureRunner as SignatureRunner
     from .model import Model as Model
@@ -68,7 +70,9 @@ _PUBLIC = {
     "NodeComparison": "compare.comparison",
     "compare": "compare.session",
     "examine": "compare.doctor",
+    "CustomOperator": "custom",
     "Interpreter": "interpreter",
+    "InterpreterWithCustomOps": "interpreter",
     "Model": "model",
     "OpResolverType": "interpreter",
     "SignatureRunner": "interpreter",
