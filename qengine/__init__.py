@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from .compare.doctor import Finding as Finding
     from .compare.doctor import examine as examine
     from .compare.session import compare as compare
+    from .custom import CustomOperator as CustomOperator
     from .errors import ModelError as ModelError
     from .errors import Unsupported as Unsupported
     from .interpreter import Interpreter as Interpreter
+    from .interpreter import InterpreterWithCustomOps as InterpreterWithCustomOps
     from .interpreter import OpResolverType as OpResolverType
     from .interpreter import SignatureRunner as SignatureRunner
     from .model import Model as Model
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .train.fit import fit as fit
     from .train.initializers import glorot_uniform as glorot_uniform
     from .train.initializers import he_normal as he_normal
+    from .train.losses import Corrected as Corrected
     from .train.losses import CrossEntropy as CrossEntropy
     from .train.losses import Distillation as Distillation
     from .train.losses import MeanSquaredError as MeanSquaredError
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from .train.schedules import ExponentialRate as ExponentialRate
     from .train.schedules import StepRate as StepRate
     from .train.settings import TrainingSettings as TrainingSettings
+    from .train.transfer import new_head as new_head
 
 __version__ = "0.1.0"
 
@@ -66,7 +70,9 @@ _PUBLIC = {
     "NodeComparison": "compare.comparison",
     "compare": "compare.session",
     "examine": "compare.doctor",
+    "CustomOperator": "custom",
     "Interpreter": "interpreter",
+    "InterpreterWithCustomOps": "interpreter",
     "Model": "model",
     "OpResolverType": "interpreter",
     "SignatureRunner": "interpreter",
@@ -91,6 +97,7 @@ _PUBLIC = {
     "CosineRate": "train.schedules",
     "StepRate": "train.schedules",
     "ExponentialRate": "train.schedules",
+    "Corrected": "train.losses",
     "CrossEntropy": "train.losses",
     "MeanSquaredError": "train.losses",
     "Distillation": "train.losses",
@@ -98,6 +105,7 @@ _PUBLIC = {
     "Dropout": "train.dropout",
     "he_normal": "train.initializers",
     "glorot_uniform": "train.initializers",
+    "new_head": "train.transfer",
 }
 
 __all__ = ["__version__", *_PUBLIC]
