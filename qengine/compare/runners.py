@@ -165,7 +165,7 @@ class Micro:
         runtime = _imported("tflite_micro", "tflite-micro", self.name).runtime
         blob, graph = to_bytes(tapped(model)), model.graphs[0]
         room = 10 * len(blob) + (1 << 20) + sum(4 * array.nbytes for array in feed.arrays.values())
-        interpreter = runtime.Interpreter.from_bytes(bytearray(blob), arena_size=room + 64 * _volume(model))
+        interpreter = runtime.Interpreter.from_bytes(blob, arena_size=room + 64 * _volume(model))
         for position, i in enumerate(graph.inputs):
             interpreter.set_input(feed.arrays[i], position)
         interpreter.invoke()

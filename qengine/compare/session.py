@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from ..model import Model
 from ..op import Array
 from ..samples import Progress, Sample, count_of, fed, samples_of
 from .comparison import Comparison, NodeComparison
@@ -204,8 +203,3 @@ def _converted(tensor: Any, values: Array, graph: Any, index: int) -> Array:
     if values.dtype.kind not in "fiub":
         return values
     return fed(other, np.asarray(real_values(tensor, values)).astype(np.float32))
-
-
-def model_of(source: Any) -> Model:
-    """The model of whatever `compare` takes for one side."""
-    return sides_of(source, source)[0].model

@@ -1,0 +1,311 @@
+"""A statement of a kernel as a formula: the source's own expression, without what only NumPy needs.
+
+`np.asarray(a, np.int64) * np.asarray(b, np.int64)` reads `a * b`; `np.where(has_bit, x, y)` reads
+`x if has_bit else y`; conversions to float32 stay, as f32(...), since they round. The text is an expression of Python:
+with the numbers of one element for its names it can be computed again (`arithmetic.py` has its functions).
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from . import arithmetic
+from .select import exact, text_of
+
+RENAMED = {
+    "np.minimum": "min",
+    "np.maximum": "max",
+    "np.clip": "clamp",
+    "np.abs": "abs",
+    "np.rint": "half_to_even",
+    "np.sign": "sign",
+    "np.trunc": "trunc",
+    "np.floor": "floor",
+    "np.ceil": "ceil",
+    "np.exp": "exp",
+    "np.log": "log",
+    "np.sqrt": "sqrt",
+    "np.tanh": "tanh",
+    "np.expm1": "expm1",
+    "np.copysign": "copysign",
+    "np.ldexp": "ldexp",
+    "np.fmod": "fmod",
+}
+DROPPED = {"np.asarray", "np.array", "np.int64", "np.int32", "np.int16", "np.atleast_1d", "int", "bool"}
+"""Formulas' integers are those of mathematics: conversions between their types don't change them."""
+KEPT_TYPES = {"np.float32": "f32", "np.float16": "f16", "np.float64": "f64", "float": "f64"}
+OPERATORS = {"np.left_shift": "<<", "np.add": "+", "np.subtract": "-", "np.multiply": "*", "np.bitwise_and": "&"}
+SHAPING = ("reshape", "copy", "view", "item")
+ARITHMETIC = {*RENAMED.values(), *KEPT_TYPES.values(), "min", "max", "abs"}
+
+
+def dotted(node: ast.expr) -> str | None:
+    """`np.asarray` of an attribute of names; None for other expressions."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        before = dotted(node.value)
+        return None if before is None else f"{before}.{node.attr}"
+    return None
+
+
+class _Simplifier(ast.NodeTransformer):
+    """Takes out of an expression what doesn't change a number."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = dotted(node.func)
+        args = [self.visit(arg) for arg in node.args]
+        if name in DROPPED and args:
+            return args[0]  # type: ignore[no-any-return]
+        if name in KEPT_TYPES and args:
+            return ast.Call(ast.Name(KEPT_TYPES[name]), args[:1], [])
+        if name == "np.where" and len(args) == 3:
+            return ast.IfExp(args[0], args[1], args[2])
+        if name in OPERATORS and len(args) == 2:
+            return _binary(OPERATORS[name], args[0], args[1])
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "astype":
+            kind = dotted(node.args[0]) if node.args else None
+            inner = self.visit(node.func.value)
+            return ast.Call(ast.Name(KEPT_TYPES[kind]), [inner], []) if kind in KEPT_TYPES else inner
+        if isinstance(node.func, ast.Attribute) and node.func.attr in SHAPING:
+            return self.visit(node.func.value)  # type: ignore[no-any-return]
+        function = ast.Name(RENAMED[name]) if name in RENAMED else node.func
+        return ast.Call(function, args, [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords])
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """`x[..., np.newaxis]` and `x[:, None]` are x."""
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if all(_is_axis(part) for part in parts):
+            return self.visit(node.value)  # type: ignore[no-any-return]
+        return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())
+
+
+def _is_axis(part: ast.expr) -> bool:
+    whole = isinstance(part, ast.Slice) and part.lower is None and part.upper is None and part.step is None
+    constant = isinstance(part, ast.Constant) and part.value in (None, ...)
+    return whole or constant or dotted(part) == "np.newaxis"
+
+
+def _binary(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
+    parsed = ast.parse(f"a {symbol} b", mode="eval").body
+    assert isinstance(parsed, ast.BinOp)
+    return ast.BinOp(left, parsed.op, right)
+
+
+def simplified(expression: ast.expr) -> ast.expr:
+    """The expression without what only NumPy needs."""
+    copy = ast.parse(ast.unparse(expression), mode="eval").body
+    return _fixed(_Simplifier().visit(copy))
+
+
+def _fixed(expression: ast.expr) -> ast.expr:
+    """The same, as if it had been written so: unparsed and parsed again."""
+    return ast.parse(ast.unparse(ast.fix_missing_locations(expression)), mode="eval").body
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """An expression with what its names and calls stand for.
+
+    text: over the kernel's names, of choices only the branch that the element takes. resolved: over v0, v1, ..., the
+    numbers in `values`, each a name's or what a call of a kernel's function gave. used: the kernel's names in it.
+    is_call: whether it is one call of a function. is_plain: whether it computes nothing itself: it names something, or
+    calls a function of what is there.
+    """
+
+    text: str
+    resolved: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
+    is_call: bool = False
+    is_plain: bool = True
+
+    @cached_property
+    def numbers(self) -> str:
+        """The expression with numbers in the place of names and of calls."""
+        tree = ast.parse(self.resolved, mode="eval").body
+        text = ast.unparse(ast.fix_missing_locations(_Written(self.values).visit(tree)))
+        return re.sub(r"(?<=[-+*/] |[-~(]-)(-[\d.]+(?:e[-+]?\d+)?)", r"(\1)", text)
+
+    def evaluate(self) -> Any:
+        """The expression computed again from its numbers. NameError where it names more than them and arithmetic."""
+        numbers = {name: exact(value) for name, value in self.values.items()}
+        return eval(compile(self.resolved, "formula", "eval"), arithmetic.NAMES, numbers)
+
+
+class Made(Protocol):
+    """A call that was made: of which function, and what it gave for the element."""
+
+    @property
+    def function(self) -> str: ...
+    @property
+    def element(self) -> Any: ...
+
+
+def formula_of(
+    expression: ast.expr, operands: Mapping[str, Any], absent: frozenset[str], made: Sequence[Made]
+) -> tuple[Formula, list[Made]]:
+    """The formula of a simplified expression, and which of the calls made in it were for other elements' branches.
+
+    operands: the numbers of names. absent: names that stand for None.
+    """
+    tree = copy.deepcopy(expression)
+    calls = [call for call in _calls(tree) if called(call) is not None]
+    matched = _matched(calls, made)
+    for number, call in enumerate(calls):
+        call.lineno = number  # what tells calls apart in copies of the tree
+    results = {number: None if match is None else match.element for number, (_, match) in enumerate(matched)}
+    chosen = _Chooser(operands, absent, results).visit(tree)
+    kept = {call.lineno for call in _calls(chosen) if called(call) is not None}
+    dropped = [match for number, (_, match) in enumerate(matched) if match is not None and number not in kept]
+    text = ast.unparse(ast.fix_missing_locations(chosen))
+    used = frozenset(node.id for node in ast.walk(chosen) if isinstance(node, ast.Name))
+    resolver = _Resolver(operands, results)
+    resolved = copy.deepcopy(chosen)
+    if (
+        isinstance(resolved, ast.Call) and called(resolved) is not None
+    ):  # what it is given tells more than what it gives
+        resolved.args = [resolver.visit(argument) for argument in resolved.args]
+        resolved.keywords = [ast.keyword(k.arg, resolver.visit(k.value)) for k in resolved.keywords]
+        makes = (called(resolved) or "").removeprefix("cls")[:1]
+        plain = not makes or makes.isupper() or all(isinstance(part, _PLAIN | ast.Starred) for part in resolved.args)
+    else:
+        resolved = resolver.visit(resolved)
+        plain = isinstance(resolved, _PLAIN)
+    written = ast.unparse(ast.fix_missing_locations(resolved))
+    is_call = isinstance(chosen, ast.Call) and called(chosen) is not None
+    return Formula(text, written, resolver.values, used, is_call, plain), dropped
+
+
+_PLAIN = ast.Name | ast.Constant | ast.Tuple | ast.Attribute | ast.Subscript
+
+
+def _matched(calls: Sequence[ast.Call], made: Sequence[Made]) -> list[tuple[ast.Call, Made | None]]:
+    """The calls of an expression with those that were made: by name; a value that is called, by its `__call__`."""
+    left = list(made)
+    found: list[tuple[ast.Call, Made | None]] = []
+    for call in calls:
+        name = called(call)
+        match = next((one for one in left if one.function.rpartition(".")[2] == name), None)
+        if match is None:
+            match = next((one for one in left if one.function.endswith("__call__")), None)
+        if match is None and len(calls) == len(made) and left:
+            match = left[0]
+        if match is not None:
+            left.remove(match)
+        found.append((call, match))
+    return found
+
+
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    """Calls in the order in which Python makes them: arguments first, left to right; a choice's condition first."""
+    found: list[ast.Call] = []
+
+    def walk(node: ast.AST) -> None:
+        children = [node.test, node.body, node.orelse] if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node)
+        for child in children:
+            walk(child)
+        if isinstance(node, ast.Call):
+            found.append(node)
+
+    walk(tree)
+    return found
+
+
+def called(call: ast.Call) -> str | None:
+    """The name of the kernel's function that is called; None for plain arithmetic."""
+    name = dotted(call.func)
+    if name is None or name in ARITHMETIC or name.startswith("np."):
+        return None
+    return name.rpartition(".")[2]
+
+
+def names_in(expression: ast.expr) -> set[str]:
+    """Names, and names with their fields (`scale.a`), in an expression."""
+    return {name for node in ast.walk(expression) if isinstance(node, ast.expr) and (name := dotted(node)) is not None}
+
+
+class _Chooser(ast.NodeTransformer):
+    """Takes the branch of `x if c else y` that the element takes, where c is known."""
+
+    def __init__(self, operands: Mapping[str, Any], absent: frozenset[str], results: Mapping[int, Any]) -> None:
+        self.operands, self.absent, self.results = operands, absent, results
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        known = self._truth(node.test)
+        if known is None:
+            return ast.IfExp(self.visit(node.test), self.visit(node.body), self.visit(node.orelse))
+        return self.visit(node.body if known else node.orelse)  # type: ignore[no-any-return]
+
+    def _truth(self, test: ast.expr) -> bool | None:
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Is | ast.IsNot):
+            name, other = dotted(test.left), test.comparators[0]
+            if name is not None and isinstance(other, ast.Constant) and other.value is None:
+                return (name in self.absent) == isinstance(test.ops[0], ast.Is)
+        resolver = _Resolver(self.operands, self.results)
+        tree = ast.unparse(ast.fix_missing_locations(resolver.visit(copy.deepcopy(test))))
+        try:
+            numbers = {name: exact(value) for name, value in resolver.values.items()}
+            return bool(eval(compile(tree, "condition", "eval"), arithmetic.NAMES, numbers))
+        except (NameError, TypeError, AttributeError, ValueError):
+            return None
+
+
+class _Resolver(ast.NodeTransformer):
+    """Names for numbers: of operands, and of what calls gave."""
+
+    def __init__(self, operands: Mapping[str, Any], results: Mapping[int, Any]) -> None:
+        self.operands, self.results = operands, results
+        self.values: dict[str, Any] = {}
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._named(node, self.operands.get(node.id))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        name = dotted(node)
+        if name is not None:
+            return self._named(node, self.operands.get(name))
+        return ast.Attribute(self.visit(node.value), node.attr, ast.Load())
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        """Its names change their meaning from turn to turn."""
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        result = None if called(node) is None else self.results.get(node.lineno)
+        if result is not None:
+            return self._named(node, result)
+        keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
+        return ast.Call(node.func, [self.visit(arg) for arg in node.args], keywords)
+
+    def _named(self, node: ast.expr, value: Any) -> ast.expr:
+        if value is None:
+            return node
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return ast.Name(name, ast.Load())
+
+
+class _Written(ast.NodeTransformer):
+    """Texts of numbers for names."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Name(text_of(self.values[node.id])) if node.id in self.values else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        """`(3, -5)[1]` is -5."""
+        inner, which = node.value, node.slice
+        if isinstance(inner, ast.Name) and isinstance(which, ast.Constant) and isinstance(which.value, int):
+            value = self.values.get(inner.id)
+            if isinstance(value, tuple) and -len(value) <= which.value < len(value):
+                return ast.Name(text_of(value[which.value]))
+        return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())

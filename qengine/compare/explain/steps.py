@@ -1,0 +1,179 @@
+"""From what was watched to steps that can be read: what the element didn't need is left out, the rest a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ...kernels.requantizers import Requantizer
+from . import arithmetic
+from .formula import Formula
+from .select import Element, text_of
+from .trace import Call, Statement
+from .words import WORDS
+
+SHAPES = ("shape", "tuple(", "len(", "range(", "enumerate(", "axis_of(", ".ndim")
+"""Statements with these are about arrays, not about numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of the arithmetic of one element.
+
+    function: in which it happens, and what its docstring's first line says of it. name: of the result. formula: over
+    names; numbers: with the element's. value: the result. exact: the number before this step rounded it, by `rule`.
+    checked: the formula with its numbers, where it can be computed again.
+    """
+
+    function: str
+    summary: str
+    name: str
+    formula: str
+    numbers: str
+    value: Any
+    exact: Fraction | None = None
+    rule: str = ""
+    checked: Formula | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells that two steps of two kernels are the same kind of step."""
+        function = self.function.rpartition(".")[2]
+        return function.removesuffix("_half_up").removesuffix("_int64"), self.name
+
+    @property
+    def exact_text(self) -> str:
+        """The number before it is rounded, with as many digits as tell it from a tie."""
+        return "" if self.exact is None else fraction_text(self.exact)
+
+    @property
+    def text(self) -> str:
+        """`acc + bias = 29481 + 510 = 29991`."""
+        if self.numbers == text_of(self.value):
+            return self.numbers
+        parts = [part for part in (self.formula, self.numbers) if part]
+        if self.exact is not None:
+            parts.append(self.exact_text)
+        kept = [part for i, part in enumerate(parts) if part not in parts[:i]]
+        result = " = ".join(kept)
+        rule = f"   ({self.rule})" if self.rule else ""
+        return f"{result} {'->' if self.exact is not None else '='} {text_of(self.value)}{rule}"
+
+
+def fraction_text(exact: Fraction, digits: int = 6) -> str:
+    """A fraction as a decimal number: with as many digits as tell it from a tie."""
+    if exact.denominator == 1:
+        return str(exact.numerator)
+    rounded = round(exact, digits)
+    text = f"{float(rounded):.{digits}f}".rstrip("0")
+    tie = exact * 2
+    if tie.denominator == 1 or Fraction(text) * 2 != round(Fraction(text) * 2):
+        return text
+    more = f"{float(exact):.17g}"
+    return f"{more} (no tie)" if float(exact) * 2 == round(float(exact) * 2) else more
+
+
+def steps_of(call: Call, element: Element, *, preparing: bool = False) -> list[Step]:
+    """The steps of a call and of what it calls, in order. preparing: of what an operator computes once, not for a
+    call: of its own statements only those that make real numbers are told."""
+    return list(_of_call(call, element, preparing))
+
+
+def _of_call(call: Call, element: Element, preparing: bool) -> Iterator[Step]:
+    name = call.function.rpartition(".")[2]
+    if name in WORDS:
+        yield from _of_word(call, name, element)
+        return
+    operator = call.module.startswith("qengine.ops") and preparing
+    yield from _exactly(call, element)
+    for statement in call.body if operator or not call.function else _needed(call.body):
+        before = [step for inner in statement.calls for step in _of_call(inner, element, preparing)]
+        yield from before
+        if operator and not _makes_a_number(statement):
+            continue
+        told = bool(before) and text_of(before[-1].value) == text_of(_single(statement))
+        formula = statement.formula
+        plain = formula.is_plain and (told or formula.is_call or not statement.calls)
+        silent = plain or _shifts_nothing(statement) or any(word in formula.text for word in SHAPES)
+        if statement.values and not silent:
+            yield from _of_statement(call, statement)
+
+
+def _exactly(call: Call, element: Element) -> Iterator[Step]:
+    """Before an accumulator is rescaled: what it would be without rounding."""
+    rule, acc = call.arguments.get("self"), element.pick(call.arguments.get("acc"))
+    if not call.function.endswith(".rescale") or acc is None or not isinstance(rule, Requantizer):
+        return
+    parts = element.pick(rule)
+    if parts is None:
+        return
+    if isinstance(parts, tuple):
+        multiplier, shift = int(parts[0]), int(parts[1])
+        real, numbers = Fraction(multiplier) * Fraction(2) ** (shift - 31), f"{acc} * {multiplier} * 2**({shift} - 31)"
+        formula = "acc * multiplier * 2**(shift - 31)"
+    else:
+        real, formula, numbers = Fraction(float(parts)), "acc * scale", f"{acc} * {text_of(parts)}"
+    exact = Fraction(int(acc)) * real
+    yield Step(call.function, call.summary, "without rounding", formula, numbers, fraction_text(exact))
+
+
+def _of_word(call: Call, name: str, element: Element) -> Iterator[Step]:
+    word = WORDS[name]
+    arguments = {key: picked for key, value in call.arguments.items() if (picked := element.pick(value)) is not None}
+    if call.element is None or word.silent(arguments, call.element):
+        return
+    numbers, exact = word.numbers(arguments), word.exact(arguments)
+    checked = None
+    if name in arithmetic.NAMES and arguments.keys() == call.arguments.keys():
+        values = {f"v{i}": value for i, value in enumerate(arguments.values())}
+        checked = Formula(word.formula, f"{name}({', '.join(values)})", values)
+    yield Step(name, call.summary, word.title, word.formula, numbers, call.element, exact, word.rule, checked)
+
+
+def _of_statement(call: Call, statement: Statement) -> Iterator[Step]:
+    formula = statement.formula
+    names = list(statement.values)
+    value = statement.values[names[0]] if len(names) == 1 else tuple(statement.values[name] for name in names)
+    title = ", ".join(names) if names != [""] else "result"
+    if formula.text == formula.numbers == text_of(value):
+        return
+    checked = formula if len(names) == 1 else None
+    yield Step(call.function, call.summary, title, formula.text, formula.numbers, value, checked=checked)
+
+
+def _needed(body: list[Statement]) -> list[Statement]:
+    """The statements that what is returned follows from; all of them where nothing is returned."""
+    if not body or not body[-1].returns:
+        return body
+    wanted: set[str] = set()
+    kept: list[Statement] = []
+    for statement in reversed(body):
+        if statement.returns or wanted & set(statement.targets):
+            wanted -= set(statement.targets)
+            wanted |= statement.formula.used
+            kept.append(statement)
+    return kept[::-1]
+
+
+def _single(statement: Statement) -> Any:
+    values = list(statement.values.values())
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _shifts_nothing(statement: Statement) -> bool:
+    """Whether it is a shift by 0."""
+    if "<<" not in statement.formula.text or len(statement.values) != 1:
+        return False
+    result = text_of(_single(statement))
+    return any(text_of(value) == result for value in statement.formula.values.values())
+
+
+def _makes_a_number(statement: Statement) -> bool:
+    """Whether an operator's own statement computes a real number, or rounds one."""
+    rounds = "half_to_even" in statement.formula.text
+    floats = any(isinstance(value, float | np.floating) for value in statement.values.values())
+    return (floats or rounds) and not statement.formula.is_plain
