@@ -83,7 +83,7 @@ class Case:
         memory = [aligned(np.zeros(size, np.uint8)) for size in sizes]
         a, out, scratch = (int(part.ctypes.data) for part in memory)
         stages = self.compiled.bind([a, a], [out], scratch)
-        program = Program([row for stage in stages for row in stage], self.compiled.target)
+        program = Program(stages, self.compiled.target)
 
         def run() -> None:
             assert memory  # keeps it alive

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
-from .model import Blockwise, Model, Quantization, Signature, Tensor, TensorType
+from .model import Blockwise, External, Model, Quantization, Signature, Tensor, TensorType
 from .op import Array
 from .program import Program, Runtime
-from .tflite import check_model, load
+from .sparsity import stored
+from .tflite import check_model, embed, load
 
 Details = dict[str, Any]
 
@@ -89,7 +91,9 @@ class Interpreter:
             raise ValueError("expected no experimental_delegates, got some: qengine has no use for native delegates")
         self._compress = bool(experimental_compress_quantization_zero_points)
         self._keep_all = bool(experimental_preserve_all_tensors)
-        self._runtime = Runtime(self._model, self._profile, keep_all=self._keep_all, guard=debug)
+        self._runtime = Runtime(
+            self._model, self._profile, keep_all=self._keep_all, guard=debug, threads=num_threads or 1
+        )
         self._shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._programs: dict[int, Program] = {}
         self._views = _Views()
@@ -123,6 +127,8 @@ class Interpreter:
             raise
         except ModelError as error:
             raise RuntimeError(str(error)) from error
+        except MemoryError as error:
+            raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
         self._programs[graph] = program
         if graph == 0:
             self._run, self._arrays = program.run, program.fixed_arrays()
@@ -217,6 +223,8 @@ class Interpreter:
     def _value(self, tensor_index: int, graph: int) -> Array:
         tensor = self._tensor(tensor_index, graph)
         program = self._programs.get(graph)
+        if tensor.sparsity is not None and tensor.is_constant:
+            return stored(tensor)
         value = None
         if program is not None and (self._keep_all or tensor_index in program.persistent):
             value = program.read(tensor_index)
@@ -284,7 +292,7 @@ class Interpreter:
             "index": int(tensor_index),
             "shape": np.array(shape, np.int32),
             "shape_signature": np.array(signature if signature else shape, np.int32),
-            "dtype": _numpy_type(tensor.type),
+            "dtype": _numpy_type(self._type(subgraph_index, tensor_index)),
             "quantization": (float(scales[0]), int(points[0])) if single else (0.0, 0),
             "quantization_parameters": {
                 "scales": scales,
@@ -317,7 +325,7 @@ class Interpreter:
         if not 0 <= op_index < len(nodes):
             raise ValueError(f"expected an operator index from 0 to {len(nodes) - 1}, got {op_index}")
         node = nodes[op_index]
-        types = {i: _numpy_type(self._tensor(i, 0).type) for i in (*node.inputs, *node.outputs) if i != -1}
+        types = {i: _numpy_type(self._type(0, i)) for i in (*node.inputs, *node.outputs) if i != -1}
         return {
             "index": int(op_index),
             "op_name": node.op.name,
@@ -353,6 +361,11 @@ class Interpreter:
             if spec.shape is not None:
                 return spec.shape
         return self._shapes.get((graph, index), self._model.graphs[graph].tensors[index].shape or ())
+
+    def _type(self, graph: int, index: int) -> TensorType:
+        """A tensor's type: once prepared, what its operator made of the file's."""
+        program = self._programs.get(graph)
+        return self._tensor(index, graph).type if program is None else program.specs[index].type
 
     # --- signatures
 
@@ -466,6 +479,8 @@ def _open(path: str | os.PathLike[str] | None, content: bytes | None, model: Mod
         if not path and not content:
             raise ValueError("`model_path` or `model_content` must be specified.")
         model = load(path if path else content or b"")
+        if path and any(isinstance(tensor.data, External) for graph in model.graphs for tensor in graph.tensors):
+            model = embed(model, Path(path).parent)
     check_model(model)
     return model
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arena import Life, place
+from .kernels.emit.crew import Crew
 from .kernels.emit.elementwise import plan_flip
 from .kernels.emit.fill import COPY
 from .kernels.emit.plan import SLACK, BoundRow, Compiled, Eight, Plan, aligned, result, source
@@ -42,12 +44,22 @@ class Part:
         return self.compiled is not None or self.alias
 
 
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One thing that a run of a program does: steps joined into a native call, or one step of NumPy's (native None)."""
+
+    run: Callable[[], None]
+    steps: tuple[int, ...]
+    native: Rows | None = None
+
+
 @dataclass
 class Assembly:
     """Memory and native calls for the compiled ones among `parts`.
 
     specs and values: the program's, by tensor. persistent: tensors whose array in `values` must stay and be current.
     keep: no tensor's memory is given to another. guard: steps run alone, and memory around each tensor is watched.
+    crew: threads that large steps are shared with. separate: every step is a native call of its own.
     """
 
     target: Target
@@ -57,37 +69,49 @@ class Assembly:
     persistent: set[int]
     keep: bool = False
     guard: bool = False
+    crew: Crew | None = None
+    separate: bool = False
     arena_bytes: int = 0
     _offsets: dict[int, int] = field(default_factory=dict)
     _roots: dict[int, int] = field(default_factory=dict)
     _constants: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
     _alive: list[object] = field(default_factory=list)
 
-    def calls(self) -> list[Callable[[], None] | Part]:
+    def calls(self) -> list[Call | Part]:
         """What to do, in order: native calls, and the parts that NumPy runs."""
         self._plan_memory()
         self._fetched = set[int]()
-        actions: list[Callable[[], None] | Part] = []
-        rows: list[BoundRow] = []
+        actions: list[Call | Part] = []
+        stages: list[list[BoundRow]] = []
+        steps: list[int] = []
 
         def close() -> None:
-            if rows:
-                native = Rows(rows, self.target)
+            if any(stages):
+                native = Rows(stages, self.target, self.crew)
                 self._alive.append(native)
-                actions.append(native.run)
-                rows.clear()
+                actions.append(Call(native.run, tuple(steps), native))
+            stages.clear()
+            steps.clear()
 
         for part in self.parts:
             if not part.is_native:
                 close()
                 actions.append(part)
                 continue
-            rows.extend(self._rows(part))
-            if self.guard:
+            stages.extend(self._stages(part))
+            steps.append(part.index)
+            if self.separate or self.guard:
                 close()
-                actions.append(lambda index=part.index: self._check_guards(index))  # type: ignore[misc]
+            if self.guard:
+                actions.append(Call(partial(self._check_guards, part.index), ()))
         close()
         return actions
+
+    @property
+    def packed_bytes(self) -> int:
+        """Constants as the native steps have them: packed weights, tables."""
+        steps = (part.compiled for part in self.parts if part.compiled is not None)
+        return sum(array.nbytes for step in steps for array in step.constants)
 
     # --- memory
 
@@ -190,36 +214,36 @@ class Assembly:
 
     # --- rows
 
-    def _rows(self, part: Part) -> list[BoundRow]:
-        rows: list[BoundRow] = []
+    def _stages(self, part: Part) -> list[list[BoundRow]]:
+        stages: list[list[BoundRow]] = []
         for i in part.inputs:
             if i >= 0 and i in self.persistent and i in self._offsets and i not in self._fetched:
                 self._fetched.add(i)
-                rows += self._bound(
+                stages += self._bound(
                     plan_flip(self.target, _bytes(self.specs[i])), [self._outside_address(i)], [self._address(i)]
                 )
         if part.compiled is not None:
             scratch = int(self._arena.ctypes.data) + self._scratch[self._times[part.index]]
             inputs = [0 if i < 0 else self._address(i) for i in part.inputs]
-            rows += self._bound(part.compiled, inputs, [self._address(i) for i in part.outputs], scratch)
+            stages += self._bound(part.compiled, inputs, [self._address(i) for i in part.outputs], scratch)
         elif self._root(part.outputs[0]) != self._root(part.inputs[0]):
             size = _bytes(self.specs[part.outputs[0]])
-            rows += self._bound(
+            stages += self._bound(
                 _copy(self.target, size), [self._address(part.inputs[0])], [self._address(part.outputs[0])]
             )
         for i in part.outputs:
             if i in self.persistent and i in self._offsets:
                 self._fetched.add(i)
-                rows += self._bound(
+                stages += self._bound(
                     plan_flip(self.target, _bytes(self.specs[i])), [self._address(i)], [self._outside_address(i)]
                 )
-        return rows
+        return stages
 
     def _bound(
         self, compiled: Compiled, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0
-    ) -> list[BoundRow]:
+    ) -> list[list[BoundRow]]:
         self._alive.append(compiled)
-        return [row for stage in compiled.bind(inputs, outputs, scratch) for row in stage]
+        return compiled.bind(inputs, outputs, scratch)
 
     def _check_guards(self, step: int) -> None:
         for tensor, offset in self._offsets.items():

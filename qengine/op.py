@@ -206,6 +206,13 @@ class Op(Value):
         """The builtin name, `CONV_2D`."""
         return type(self).__module__.rpartition(".")[2].upper()
 
+    def output_types(self, specs: Specs) -> Sequence[TensorType]:
+        """The outputs' types where the built-in kernels run: some operators give them whatever the file says.
+
+        Shapes may not be known yet.
+        """
+        return [output.type for output in specs.outputs]
+
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:
         """Output shapes from the inputs' specs, or DYNAMIC. ModelError where inputs don't fit each other."""
         raise NotImplementedError
@@ -220,6 +227,10 @@ class Op(Value):
         ModelError where the runtime's Prepare refuses; Unsupported where qengine can't.
         """
         raise NotImplementedError
+
+    def prepare(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        """`plan`, completed by what a family of operators has in common."""
+        return self.plan(specs, profile, context)
 
     def version(self, specs: Specs) -> int:
         """The smallest version of the operator that says what this node says."""

@@ -64,3 +64,9 @@ class ReduceWindowFunction(IntEnum):
     MAXIMUM = 4
     ALL = 5
     ANY = 6
+
+
+class RngAlgorithm(IntEnum):
+    DEFAULT = 0
+    PHILOX = 1
+    THREEFRY = 2

@@ -12,13 +12,15 @@ import numpy as np
 
 from . import memory
 from .errors import ModelError, Unsupported
+from .kernels.emit.crew import Crew, processors
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
-from .native import Assembly, Part, roomy
+from .native import Assembly, Call, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops.custom import find
+from .sparsity import dense
 
 _PLAIN = {
     TensorType.FLOAT32,
@@ -31,6 +33,9 @@ _PLAIN = {
     TensorType.INT64,
     TensorType.BOOL,
 }
+
+PREPARED = 64
+"""How many graphs that other graphs call stay prepared: one each for every shape of their inputs."""
 
 
 class Runtime:
@@ -47,18 +52,23 @@ class Runtime:
         keep_all: bool = False,
         native: bool = True,
         guard: bool = False,
+        threads: int = 1,
+        separate: bool = False,
         kernels: Mapping[str, CustomKernel] | None = None,
         after: Callable[[Program], None] | None = None,
     ) -> None:
         """keep_all: every tensor can be read after a call. native: whether compiled kernels may run (QENGINE_CPU=none
-        says no too). guard: native steps run one by one, and memory around every tensor is watched. kernels: of custom
-        operators, by custom code; they go before those that come with qengine."""
+        says no too). guard: native steps run one by one, and memory around every tensor is watched. threads: among how
+        many native steps may be shared, at most one a processor. separate: native steps run one by one, to be timed.
+        kernels: of custom operators, by custom code; they go before those that come with qengine."""
         self.model = model
         self.profile = profile
         self.keep_all = keep_all
         self.guard = guard
+        self.separate = separate
         self.kernels = dict(kernels or {})
         self.after = after
+        self.crew: Crew | None = None
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if os.environ.get("QENGINE_CPU") == "none":
@@ -66,10 +76,13 @@ class Runtime:
         elif native:
             try:
                 self.target = variant()
+                if (size := min(threads, processors())) > 1:
+                    self.crew = Crew(size, self.target)
             except NoNativeCode as error:
                 self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
         self._prepared: dict[Any, Program] = {}
+        self._preparing: set[int] = set()
 
     def graph(self, index: int) -> Graph:
         """Another graph of the model."""
@@ -80,12 +93,29 @@ class Runtime:
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Another graph of the model, for an operator to call: its outputs' specs and a function of arrays."""
         self.graph(graph)
+        tensors = self.model.graphs[graph].tensors
+        for i, (spec, index) in enumerate(zip(inputs, self.model.graphs[graph].inputs, strict=False)):
+            if 0 <= index < len(tensors) and tensors[index].type is not spec.type:
+                place = f"$.subgraphs[{graph}].inputs[{i}]"
+                got = tensors[index].type.name
+                raise ModelError(f"expected {spec.type.name} as it is called with, got {got}", place)
         key = (graph, tuple((spec.shape, spec.type) for spec in inputs))
-        if key not in self._prepared:
-            program = self._prepared[key] = Program(self, graph)
-            program.prepare([spec.shape for spec in inputs])
-        program = self._prepared[key]
+        program = self._prepared.pop(key, None) or self._prepare(graph, inputs)
+        self._prepared[key] = program
+        if len(self._prepared) > PREPARED and not any(tensor.is_variable for tensor in tensors):
+            self._prepared.pop(next(iter(self._prepared)))
         return [program.specs[index] for index in program.graph.outputs], program.call
+
+    def _prepare(self, graph: int, inputs: Sequence[Spec]) -> Program:
+        if graph in self._preparing:
+            raise ModelError("expected a graph that doesn't call itself, got one that does", f"$.subgraphs[{graph}]")
+        self._preparing.add(graph)
+        try:
+            program = Program(self, graph)
+            program.prepare([spec.shape for spec in inputs])
+        finally:
+            self._preparing.discard(graph)
+        return program
 
     def custom(self, custom_code: str) -> CustomKernel | None:
         """What reads custom operators of this code, or None."""
@@ -113,6 +143,7 @@ class Program:
     """One graph, prepared for given input shapes.
 
     specs: per tensor what is known of it; values: per tensor its array, or None where it isn't computed (yet).
+    calls: what a run does, in order.
     Arrays of inputs, outputs and variables stay where they are as long as their shape does.
     """
 
@@ -178,7 +209,7 @@ class Program:
     def _constant(tensor: Tensor) -> Array:
         if isinstance(tensor.data, External):
             raise ValueError(f"expected a constant with its bytes loaded, got one in {tensor.data.group!r}")
-        return tensor.array
+        return tensor.array if tensor.sparsity is None else dense(tensor)
 
     def _check_indices(self) -> None:
         graph, count = self.graph, len(self.graph.tensors)
@@ -269,9 +300,9 @@ class Program:
     def _assemble(self) -> None:
         """Joins compiled steps into native calls, in between the steps that NumPy runs."""
         self._native: Assembly | None = None
-        self._actions: list[Callable[[], None]] = []
+        self.calls: list[Call] = []
         parts = [self._part(prepared) for prepared in self._steps if not prepared.folded]
-        actions: Sequence[Callable[[], None] | Part] = parts
+        actions: Sequence[Call | Part] = parts
         if any(part.compiled is not None for part in parts):
             assert self.runtime.target is not None
             self._native = Assembly(
@@ -282,13 +313,14 @@ class Program:
                 self.persistent,
                 self.runtime.keep_all,
                 self.runtime.guard,
+                self.runtime.crew,
+                self.runtime.separate,
             )
             actions = self._native.calls()
         for action in actions:
             if isinstance(action, Part):
-                self._actions.append(partial(self._run_node, self._steps[action.index]))
-            else:
-                self._actions.append(action)
+                action = Call(partial(self._run_node, self._steps[action.index]), (action.index,))
+            self.calls.append(action)
 
     def _part(self, prepared: Prepared) -> Part:
         """A node with its rows, where it has a native kernel that can run here; else with the reason why not."""
@@ -341,14 +373,15 @@ class Program:
     @property
     def run(self) -> Callable[[], None]:
         """Runs all nodes in order on the values that are there. RuntimeError where a value makes a node impossible."""
-        if len(self._actions) == 1 and not isinstance(self._actions[0], partial):
-            return self._actions[0]
-        return self._run
+        return self.calls[0].run if len(self.calls) == 1 and self.calls[0].native is not None else self._run
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"):
-            for action in self._actions:
-                action()
+        try:
+            with np.errstate(all="ignore"):
+                for call in self.calls:
+                    call.run()
+        except MemoryError as error:
+            raise RuntimeError(f"expected a model that fits in memory, got one that doesn't: {error}") from error
 
     def _run_node(self, prepared: Prepared) -> None:
         node, values, step = prepared.node, self.values, prepared.step
@@ -382,7 +415,11 @@ class Program:
                 self._cache[key] = self._plan(prepared.index, node)
             except ModelError as error:
                 raise RuntimeError(str(error)) from error
-        return self._cache[key][0]
+        step, outputs = self._cache[key]
+        for i, spec in zip(node.outputs, outputs, strict=True):
+            if spec.type is not self.specs[i].type:
+                self.specs[i] = replace(self.specs[i], type=spec.type)
+        return step
 
     def read(self, index: int) -> Array | None:
         """A tensor's values where they are there: for a moment, since memory may be given to another tensor."""
@@ -438,13 +475,28 @@ class Program:
                 value[...] = _empty(spec)
 
     @property
+    def arena_bytes(self) -> int:
+        """Memory that activations share in native calls."""
+        return 0 if self._native is None else self._native.arena_bytes
+
+    @property
+    def packed_bytes(self) -> int:
+        """Constants packed for native calls."""
+        return 0 if self._native is None else self._native.packed_bytes
+
+    @property
     def steps(self) -> Sequence[Prepared]:
         """The nodes in order, with what was planned for each."""
         return self._steps
 
 
 def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:
-    """A node's step, and its outputs' specs with the shapes it infers. ModelError where the node can't be."""
+    """A node's step, and its outputs' specs with the types and shapes it gives. ModelError where the node can't be."""
+    types = op.output_types(specs)
+    retyped = tuple(replace(output, type=type_) for output, type_ in zip(specs.outputs, types, strict=True))
+    changes = any(new.type is not old.type for new, old in zip(retyped, specs.outputs, strict=True))
+    if changes and not (profile is Profile.XNNPACK and op.delegated(specs)):  # the delegate believes the file
+        specs = replace(specs, outputs=retyped)
     shapes = op.infer(specs, context)
     resolved: list[Shape | None] = [None] * len(specs.outputs)
     if not isinstance(shapes, Dynamic):
@@ -459,7 +511,7 @@ def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[
     specs = replace(specs, outputs=outputs)
     if profile is Profile.XNNPACK and not op.delegated(specs):
         profile = Profile.OPTIMIZED
-    return op.plan(specs, profile, context), outputs
+    return op.prepare(specs, profile, context), outputs
 
 
 def _empty(spec: Spec) -> Array:

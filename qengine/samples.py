@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -36,12 +37,7 @@ def samples_of(model: Model, source: Any, *, whole: bool = False) -> Iterator[Sa
     ValueError where something doesn't fit, saying which sample.
     """
     if isinstance(source, str | os.PathLike):
-        loaded = np.load(source, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            source = loaded
-        else:
-            with loaded as archive:
-                source = {name: archive[name] for name in archive.files}
+        source = _stored(source)
     if callable(source) and not isinstance(source, np.ndarray):
         source = source()
     keys = {signature.key: signature for signature in model.signatures or ()}
@@ -53,6 +49,18 @@ def samples_of(model: Model, source: Any, *, whole: bool = False) -> Iterator[Sa
     elif not isinstance(source, Iterable):
         raise ValueError(f"expected samples as an array, an iterable or a function, got {type(source).__name__}")
     yield from _of_entry(model, source, _default(model), whole)
+
+
+def _stored(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The arrays of an .npz."""
+    try:
+        with open(path, "rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                return {"arr_0": stored}
+            return {name: stored[name] for name in stored.files}
+    except (BadZipFile, EOFError, ValueError) as error:
+        raise ValueError(f"expected samples as .npz or .npy, got {os.fspath(path)!r}: {error}") from error
 
 
 def count_of(source: Any) -> int | None:

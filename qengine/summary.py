@@ -10,7 +10,8 @@ from .errors import ModelError
 from .kernels.profile import Profile
 from .model import Buffer, External, Graph, Model, Node, Quantization, Tensor
 from .op import Spec, Specs, Step
-from .program import Runtime, plan_node
+from .program import Program, Runtime, plan_node
+from .sparsity import dense
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,71 @@ class Summary:
     def unsupported(self) -> tuple[NodeFacts, ...]:
         """The nodes that can't be prepared."""
         return tuple(node for graph in self.graphs for node in graph.nodes if node.problem is not None)
+
+
+@dataclass(frozen=True)
+class PlannedNode:
+    """A node in a prepared graph: what runs, why, and in which call of a run (None: nothing is left to do).
+
+    bytes: of all that it reads and writes, constants included; 0 where shapes are known only while running.
+    """
+
+    index: int
+    operator: str
+    kernel: str
+    why: str
+    bytes: int
+    macs: int
+    call: int | None
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """One thing that a run does: native steps joined (rows of them, run by so many threads), or a node by NumPy."""
+
+    native: bool
+    nodes: tuple[int, ...]
+    rows: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The first graph prepared. arena, packed: bytes of shared memory for activations, and of packed constants."""
+
+    profile: str
+    variant: str
+    arena: int
+    packed: int
+    calls: tuple[PlannedCall, ...]
+    nodes: tuple[PlannedNode, ...]
+
+
+def plan(model: Model, profile: Profile = Profile.XNNPACK, threads: int = 1) -> Plan:
+    """Prepares the first graph as it would be run, for the shapes in the file. ModelError where it can't be."""
+    runtime = Runtime(model, profile, threads=threads)
+    program = Program(runtime, 0)
+    program.prepare([model.graphs[0].tensors[i].shape or () for i in model.graphs[0].inputs])
+    calls = tuple(
+        PlannedCall(True, call.steps, call.native.rows, call.native.threads)
+        if call.native is not None
+        else PlannedCall(False, call.steps, 0, 1)
+        for call in program.calls
+    )
+    where = {step: number for number, call in enumerate(calls) for step in call.nodes}
+    nodes = []
+    for each in program.steps:
+        kernel, why = ("constant", "computed while preparing") if each.folded else (each.kernel, each.why)
+        operands = {i for i in (*each.node.inputs, *each.node.outputs) if i >= 0}
+        known = [spec for i, spec in enumerate(program.specs) if i in operands and spec.shape is not None]
+        size = sum(spec.size * spec.type.dtype.itemsize for spec in known)
+        macs = 0 if each.step is None else each.step.macs
+        done = each.folded or each.kernel == "alias"
+        nodes.append(
+            PlannedNode(each.index, each.node.op.name, kernel, why, size, macs, None if done else where.get(each.index))
+        )
+    variant = runtime.no_native if runtime.target is None else runtime.target.name
+    return Plan(profile.value, variant, program.arena_bytes, program.packed_bytes, calls, tuple(nodes))
 
 
 def summarize(model: Model, profile: Profile = Profile.XNNPACK) -> Summary:
@@ -150,9 +216,9 @@ def prepare_alone(runtime: Runtime, number: int) -> Iterator[NodeAlone]:
 
 def _spec(tensor: Tensor, place: str) -> Spec:
     value = None
-    if tensor.is_constant and isinstance(tensor.data, Buffer) and tensor.sparsity is None:
+    if tensor.is_constant and isinstance(tensor.data, Buffer):
         try:
-            value = tensor.array
+            value = tensor.array if tensor.sparsity is None else dense(tensor)
         except ValueError as error:
             raise ModelError(str(error), place) from error
     return Spec(tensor.shape or (), tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)

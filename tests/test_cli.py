@@ -216,3 +216,35 @@ def test_arrays_that_do_not_fit_are_refused(dense: Path, tmp_path: Path, capsys:
 def test_an_operator_without_a_kernel_is_refused(unknown: Path, tmp_path: Path, capsys: Captured) -> None:
     np.save(tmp_path / "x.npy", np.zeros(1, np.float32))
     refused(["run", str(unknown), str(tmp_path / "x.npy")], capsys, "Mystery", "operators[0]")
+
+
+def test_bench_times_calls_and_nodes(dense: Path, capsys: Captured) -> None:
+    assert status_of(["bench", str(dense), "--seconds", "0.05", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [node["operator"] for node in found["nodes"]] == ["FULLY_CONNECTED"] * 2
+    assert found["microseconds"] > 0
+    assert found["spread"]["least"] <= found["spread"]["p99"]
+    assert all(peer["equal"] for peer in found["peers"] if peer["kernel_set"] == "XNNPACK")
+    assert {"processor", "date", "threads"} <= found["about"].keys()
+
+
+def test_bench_prints_what_it_measured(dense: Path, capsys: Captured) -> None:
+    assert status_of(["bench", str(dense), "--seconds", "0.05"]) == 0
+    printed = capsys.readouterr().out
+    assert "qengine, profile xnnpack" in printed
+    assert "single calls" in printed
+    assert "FULLY_CONNECTED" in printed
+
+
+def test_bench_refuses_a_model_that_cannot_run(unknown: Path, capsys: Captured) -> None:
+    refused(["bench", str(unknown)], capsys, "Mystery")
+
+
+def test_inspect_shows_the_plan(dense: Path, capsys: Captured) -> None:
+    assert status_of(["inspect", str(dense), "--plan", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert [node["operator"] for node in plan["nodes"]] == ["FULLY_CONNECTED"] * 2
+    assert all(node["bytes"] > 0 and node["macs"] == 12 for node in plan["nodes"])
+    assert sum(len(call["nodes"]) for call in plan["calls"]) == 2
+    assert status_of(["inspect", str(dense), "--plan"]) == 0
+    assert "native calls of" in capsys.readouterr().out

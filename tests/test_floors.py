@@ -21,10 +21,10 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"kernels"},),
     ({"errors"}, {"value"}, {"options"}, {"arena"}, {"digits", "data"}),
     ({"model", "op", "packing"}, {"affine"}),
-    ({"shapes", "scales", "delegate", "memory"}, {"native"}, {"samples"}),
+    ({"shapes", "scales", "delegate", "memory", "sparsity"}, {"native"}, {"samples"}),
     ({"ops"},),
     ({"program"},),
-    ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}),
+    ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
     ({"demo"},),
     ({"cli", "__main__"}, {"report"}),
@@ -128,7 +128,8 @@ def test_file_class_and_code_of_an_operator_agree(stem: str) -> None:
     assert operator is not None
     assert operator.__name__.lower() == stem.replace("_", "")
     custom = operator.code == BuiltinOperator.CUSTOM
-    assert custom or operator.code == vars(BuiltinOperator)[stem.upper()]
+    newer = stem == "stablehlo_case"  # than that package's schema
+    assert custom or newer or operator.code == vars(BuiltinOperator)[stem.upper()]
     assert issubclass(operator, Op)
     assert not operator.__subclasses__(), "an operator is final: what two share has a file of its own, `_name.py`"
     assert operator().name == stem.upper()

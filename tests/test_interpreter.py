@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 
 import qengine as qe
+from qengine.op import CustomOp
 from qengine.ops.conv_2d import Conv2D
 from qengine.ops.fully_connected import FullyConnected
+from qengine.ops.reshape import Reshape
 from qengine.options import ActivationFunctionType
+from qengine.output import Output
+from qengine.tflite import detach
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 
@@ -286,3 +290,43 @@ def test_a_constant_that_is_set_counts_from_then_on() -> None:
     it.set_tensor(matrix.index, np.float32([[0, 1], [1, 0]]))
     it.invoke()
     np.testing.assert_array_equal(it.get_tensor(it.get_output_details()[0]["index"]), [[2, 1]])
+
+
+def test_constants_kept_in_another_file_are_read_from_beside_the_model(content: bytes, tmp_path: Path) -> None:
+    model = qe.load(content)
+    qe.save(detach(model, tmp_path, "small.weights"), tmp_path / "small.tflite")
+    assert (tmp_path / "small.tflite").stat().st_size < len(content)
+    results = []
+    for it in (qe.Interpreter(model_path=tmp_path / "small.tflite"), qe.Interpreter(model_content=content)):
+        it.allocate_tensors()
+        it.set_tensor(0, X)
+        it.invoke()
+        results.append(it.get_tensor(it.get_output_details()[0]["index"]))
+    np.testing.assert_array_equal(*results)
+    (tmp_path / "small.weights").unlink()
+    with pytest.raises(ValueError, match=r"small\.weights"):
+        qe.Interpreter(model_path=tmp_path / "small.tflite")
+
+
+def test_tensors_beyond_the_limit_are_refused_when_memory_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    b = qe.Builder()
+    x = b.input("x", (1 << 15, 1 << 15))
+    blob = qe.to_bytes(b.model([b.add(Reshape((1 << 30,)), [x, np.array([1 << 30], np.int32)])]))
+    it = qe.Interpreter(model_content=blob)
+    with pytest.raises(RuntimeError, match="QENGINE_MEMORY"):
+        it.allocate_tensors()
+    monkeypatch.setenv("QENGINE_MEMORY", "1000")
+    it.resize_tensor_input(0, [4, 4])
+    with pytest.raises(RuntimeError):
+        it.allocate_tensors()
+
+
+def test_an_operator_that_isn_t_there_is_named_when_memory_is_planned() -> None:
+    custom = CustomOp("NobodyKnows")
+    b = qe.Builder()
+    x = b.input("x", (1, 4))
+    y = b.add(custom, [x], outputs=[Output("y", (1, 4))])
+    it = qe.Interpreter(model=b.model([y] if not isinstance(y, tuple) else list(y)))
+    assert it.get_input_details()[0]["name"] == "x"
+    with pytest.raises(qe.Unsupported, match=r"NobodyKnows.*FLOAT32.*operators\[0\]"):
+        it.allocate_tensors()

@@ -41,7 +41,7 @@ INT8 = [Spec((100,), TensorType.INT8, name=f"t{i}") for i in range(4)]
 def run(made: Assembly) -> None:
     for call in made.calls():
         assert not isinstance(call, Part)
-        call()
+        call.run()
 
 
 @pytest.mark.parametrize("guard", [False, True])

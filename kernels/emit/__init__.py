@@ -5,7 +5,9 @@ From the bottom up:
     language   values whose operators write one line of IR each, loops that carry values
     target     processor variants, and how one is chosen (QENGINE_CPU forces it)
     pieces, rounding            what kernels are put together from
-    gemm, dense, depthwise_*, elementwise, pool, softmax, fill    kernels, each with the planner that packs for it
+    gemm, dense, depthwise_*, elementwise, pool, softmax, lookup, quantize, move, fill    kernels, each with its
+                                planner
+    float32, dynamic            the same for floats, and for floats quantized on the fly
     library    kernels by name; `python -m qengine.kernels.emit gemm_6_4_float_plain_full_int8` prints one
     cache, native, program      compiled once, linked, run as one call
 
@@ -16,7 +18,7 @@ reason as a string instead.
     variant = native.variant()                  # raises NoNativeCode: then the reference runs
     step = plan_dense(variant, rows, layer)
     stages = step.bind([input address], [output address], scratch address)
-    program = Program([row for stage in stages for row in stage], variant)
+    program = Program(stages, variant)
     program.run()
 
 What the caller owes a step: `step.constants` live as long as the rows; `step.scratch` bytes of memory, aligned to 64,

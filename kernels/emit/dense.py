@@ -108,3 +108,5 @@ def one_row(plan: Plan, matrix: Matrix, a: Place, out: Place, finish: Finish) ->
             outlier_count=first.outlier_count,
             work=len(run) * first.vectors * (packed.k4 + 8),
         )
+        size = first.vectors * lanes
+        plan.divisible(DENSE, "panels", w=4 * packed.k4 * size, parameters=first.parameter_bytes, out=size)

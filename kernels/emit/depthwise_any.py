@@ -89,3 +89,4 @@ def plan_any(plan: Plan, geometry: Geometry, matrix: Matrix, finish: Finish) -> 
                 blocks=block.count,
                 work=out_height * out_width * block.count * (16 * len(groups) * part.sets + 40),
             )
+            plan.divisible(ANY, "lines", a=pitch * geometry.stride[0], out=out_width * channels)

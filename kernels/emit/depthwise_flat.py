@@ -203,3 +203,4 @@ def plan_flat(plan: Plan, geometry: Geometry, matrix: Matrix, finish: Finish) ->
                 tap_step=geometry.dilation[0],
                 work=groups * -(-out_bytes // BYTES) * rows * (4 * len(taps[0]) * packed.sets + 60),
             )
+            plan.divisible(FLAT, "row_groups", first_y=rows * stride_y, out=rows * out_bytes)

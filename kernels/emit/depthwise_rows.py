@@ -183,3 +183,4 @@ def plan_rows(plan: Plan, geometry: Geometry, matrix: Matrix, finish: Finish) ->
                     tap_step=geometry.dilation[0],
                     work=groups * out_width * block.count * rows * (4 * len(taps[0]) * part.sets + 40),
                 )
+                plan.divisible(ROWS, "row_groups", first_y=rows * stride_y, out=rows * out_pitch)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from . import rounding
-from .language import F32, I8, I16, I32, Function, Value
+from .language import I8, I16, I32, Function, Value
 from .pieces import Narrowing, dot_pairs, store, unpack, widen
-from .plan import Compiled, Eight, Family, Finish, Plan, float_bits, result, source
+from .plan import Compiled, Eight, Family, Finish, Place, Plan, result, source
 from .target import Target
+
+BLOCK = 64
+"""Bytes or numbers that make whole vectors in every variant: where a long row may be divided."""
 
 
 def each_block(f: Function, size: Value, pointers: dict[str, Value], body: Callable[[dict[str, Value]], Value]) -> None:
@@ -33,7 +36,7 @@ def each_block(f: Function, size: Value, pointers: dict[str, Value], body: Calla
         store(left["out"], body(left), rest)
 
 
-def _each_row(f: Function, row: Any, scalar: str, operation: Callable[[Value, Value], Value]) -> None:
+def each_row(f: Function, row: Any, scalar: str, operation: Callable[[Value, Value], Value]) -> None:
     """The loop over rows that ADD and MUL share: `scalar` is `scalar` where b is one byte a row."""
     block = I8.x(4 * f.target.lanes)
     with f.loop(row.rows, a=row.a, b=row.b, out=row.out) as line:
@@ -46,7 +49,7 @@ def _each_row(f: Function, row: Any, scalar: str, operation: Callable[[Value, Va
         line.a, line.b, line.out = line.a + row.a_pitch, line.b + row.b_pitch, line.out + row.out_pitch
 
 
-_ROW_SLOTS = "*a *b *out size #rows a_pitch b_pitch out_pitch"
+ROW_SLOTS = "*a *b *out size #rows a_pitch b_pitch out_pitch"
 
 
 def _write_add(f: Function, ending: str, scalar: str) -> None:
@@ -68,27 +71,27 @@ def _write_add(f: Function, ending: str, scalar: str) -> None:
                 quarters.append(sum_ >> shift)
         return narrowing.narrow(quarters)
 
-    _each_row(f, row, scalar, add)
+    each_row(f, row, scalar, add)
 
 
-ADD = Family("add", f"{_ROW_SLOTS} start shift low high finish", _write_add)
+ADD = Family("add", f"{ROW_SLOTS} start shift low high finish", _write_add)
 
 
 def _write_mul(f: Function, rule: str, ending: str, scalar: str) -> None:
-    """The product of both less their zero points, requantized with one scale (float32 bits)."""
+    """The product of both less their zero points, requantized by the rule whose sections lie at `numbers`."""
     row, lanes = f.arguments(MUL.slots), f.target.lanes
     narrowing = Narrowing(f, row.finish, ending)
     a_zero, b_zero = (x.truncate(I32).splat(lanes) for x in (row.a_zero, row.b_zero))
-    numbers = [row.scale.truncate(I32).bits(F32).splat(lanes)]
+    numbers = rounding.load_sections(f, rule, row.numbers, 0, 1, lanes)
 
     def multiply(a: Value, b: Value) -> Value:
         products = [(x - a_zero) * (y - b_zero) for x, y in zip(widen(a), widen(b), strict=True)]
         return narrowing.narrow([rounding.apply(f, rule, product, numbers) for product in products])
 
-    _each_row(f, row, scalar, multiply)
+    each_row(f, row, scalar, multiply)
 
 
-MUL = Family("mul", f"{_ROW_SLOTS} a_zero b_zero scale finish", _write_mul)
+MUL = Family("mul", f"{ROW_SLOTS} a_zero b_zero *numbers finish", _write_mul)
 
 
 def _write_flip(f: Function) -> None:
@@ -105,6 +108,7 @@ def plan_flip(target: Target, size: int) -> Compiled:
     """int8 bytes to stored bytes, or stored bytes to int8."""
     plan = Plan(target)
     plan.row(FLIP, a=source(), out=result(), size=size, work=size // 64)
+    plan.divisible(FLIP, "size", BLOCK, a=1, out=1)
     return plan.done("sign flip")
 
 
@@ -123,8 +127,14 @@ class Run:
     rows: int
     a_pitch: int
     b_pitch: int
+    out_pitch: int
     scalar: bool
     swapped: bool
+
+    def part(self, start: int, end: int) -> Run:
+        """Of each row the bytes from `start` to `end`."""
+        b = self.b if self.scalar else self.b + start
+        return replace(self, a=self.a + start, b=b, out=self.out + start, size=end - start)
 
 
 def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> list[Run]:
@@ -158,7 +168,7 @@ def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> list[Run]:
     for a_at, b_at, out_at in _positions(steps[1:]):
         first, second = ((b_at, b_pitch), (a_at, a_pitch)) if swapped else ((a_at, a_pitch), (b_at, b_pitch))
         scalar = not (a_moves and b_moves)
-        runs.append(Run(first[0], second[0], out_at, size, rows, first[1], second[1], scalar, swapped))
+        runs.append(Run(first[0], second[0], out_at, size, rows, first[1], second[1], size, scalar, swapped))
     return runs
 
 
@@ -172,10 +182,15 @@ def _positions(steps: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int
             yield x + i * a, y + i * b, z + i * out
 
 
-def _plan_binary(
-    plan: Plan, family: Family, words: Sequence[str], runs: list[Run], numbers: dict[str, int], swapped: dict[str, int]
+def plan_binary(
+    plan: Plan,
+    family: Family,
+    words: Sequence[str],
+    runs: Sequence[Run],
+    numbers: Mapping[str, int | Place],
+    swapped: Mapping[str, int | Place],
 ) -> None:
-    """Rows for all runs; `swapped` are the numbers where a and b have changed places."""
+    """Rows for runs; `swapped` are the numbers where a and b have changed places."""
     for run in runs:
         a, b = (source(1), source(0)) if run.swapped else (source(0), source(1))
         plan.row(
@@ -189,10 +204,14 @@ def _plan_binary(
             rows=run.rows,
             a_pitch=run.a_pitch,
             b_pitch=run.b_pitch,
-            out_pitch=run.size,
+            out_pitch=run.out_pitch,
             work=run.rows * (run.size // 64 + 1) * 30,
             **(swapped if run.swapped else numbers),
         )
+        if run.rows > 1:
+            plan.divisible(family, "rows", a=run.a_pitch, b=run.b_pitch, out=run.out_pitch)
+        else:
+            plan.divisible(family, "size", BLOCK, a=1, b=0 if run.scalar else 1, out=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +257,7 @@ def plan_add(
         }
 
     runs = broadcast_runs(a_shape, b_shape)
-    _plan_binary(plan, ADD, [finish.word], runs, arguments(first, second), arguments(second, first))
+    plan_binary(plan, ADD, [finish.word], runs, arguments(first, second), arguments(second, first))
     return plan.done("sum in pairs of int16")
 
 
@@ -249,22 +268,23 @@ def plan_mul(
     a: Eight,
     b: Eight,
     output: Eight,
-    scale: float,
+    rule: rounding.Rule,
     low: int,
     high: int,
 ) -> Compiled:
-    """a * b with XNNPACK's rounding; `scale` is the float32 a_scale * b_scale / out_scale; any broadcast."""
+    """a * b, requantized by a rule of one channel; any broadcast."""
     plan, finish = Plan(target), Finish.of(output, low, high)
-    piece = rounding.FloatRule(np.array([scale], np.float32)).piece(np.array([255.0 * 255.0]))
+    piece = rule.piece(np.array([255.0 * 255.0]))
+    numbers = plan.constant(np.concatenate(rule.sections(np.zeros(target.lanes, np.intp))))
 
-    def arguments(first: Eight, second: Eight) -> dict[str, int]:
+    def arguments(first: Eight, second: Eight) -> dict[str, int | Place]:
         return {
             "a_zero": first.stored_zero,
             "b_zero": second.stored_zero,
-            "scale": float_bits(scale),
+            "numbers": numbers,
             "finish": finish.argument,
         }
 
     runs = broadcast_runs(a_shape, b_shape)
-    _plan_binary(plan, MUL, [piece, finish.word], runs, arguments(a, b), arguments(b, a))
+    plan_binary(plan, MUL, [piece, finish.word], runs, arguments(a, b), arguments(b, a))
     return plan.done("product in int32")

@@ -7,7 +7,25 @@ Sums wrap as int32 does.
 from __future__ import annotations
 
 from ..gemmlowp import EXP_OF_MINUS_POWER, constant
-from .language import I32, I64, Value
+from .language import I1, I32, I64, Value
+
+
+def halves(x: Value) -> tuple[Value, Value]:
+    """The even and the odd int32 lanes of a vector as int64."""
+    wide = x.bits(I64.x(x.type.lanes // 2))
+    return (wide << 32) >> 32, wide >> 32
+
+
+def joined(even: Value, odd: Value) -> Value:
+    """int32 lanes from the low words of int64 ones: the inverse of `halves`."""
+    lanes = 2 * even.type.lanes
+    low, high = (x.bits(I32.x(lanes)) for x in (even, odd))
+    return low.shuffle([lane + lanes * side for lane in range(0, lanes, 2) for side in (0, 1)], high)
+
+
+def wide_product(x: Value, multiplier: Value) -> Value:
+    """The product of int64 lanes that hold int32 numbers: one instruction where LLVM sees that they do."""
+    return x * ((multiplier << 32) >> 32)
 
 
 def saturate_int16(x: Value) -> Value:
@@ -16,8 +34,10 @@ def saturate_int16(x: Value) -> Value:
 
 def doubled_high_product(x: Value, multiplier: Value) -> Value:
     """round(x * multiplier / 2**31), ties up; the multiplier isn't -2**31."""
-    wide = x.signed(I64) * multiplier.signed(I64) + (1 << 30)
-    return (wide >> 31).truncate(I32)
+    if x.type.lanes == 1:
+        return ((x.signed(I64) * multiplier.signed(I64) + (1 << 30)) >> 31).truncate(I32)
+    pairs = zip(halves(x), halves(multiplier), strict=True)
+    return joined(*((wide_product(a, b) + (1 << 30)) >> 31 for a, b in pairs))
 
 
 def divide_by_pot(x: Value, exponent: Value | int) -> Value:
@@ -85,3 +105,26 @@ def tanh_int16(a: Value, integer_bits: int) -> Value:
     of_positive = saturate_int16((quotient - (1 << 13)) << 2)
     of_nonzero = (a > 0).select(of_positive, of_positive * -1)
     return a.equals(0).select(0, of_nonzero)
+
+
+def reciprocal(x: Value) -> tuple[Value, Value]:
+    """1 / x for int64 x in [1, 2**31): (Q0.31 number r, leading zeros z of x as uint32) with 1 / x ~ r * 2**(z - 62).
+
+    The twin of gemmlowp's get_reciprocal, in int64 scalars.
+    """
+
+    def product(a: Value, b: Value | int) -> Value:
+        return (a * b + (1 << 30)) >> 31
+
+    f = x.function
+    zeros = f.call("llvm.ctlz.i64", I64, x, f.constant(1, I1)) - 32
+    half_denominator = (x << zeros) >> 1  # (a + 2**31 - 1) / 2, rounded up, for a = (x << zeros) - 2**31
+    r = product(half_denominator, constant(-1010580540, 32)) + constant(1515870810, 32)
+    for _ in range(3):
+        error = product(half_denominator, r) * -1 + (1 << 29)
+        r = r + saturate_int32(product(r, error) << 2)
+    return saturate_int32(r << 1), zeros
+
+
+def saturate_int32(x: Value) -> Value:
+    return x.max(-(2**31)).min(2**31 - 1)

@@ -233,6 +233,10 @@ def multiply(
                     outlier_count=panel.outlier_count,
                     work=lines * tiles * height * panel.vectors * (depth + 8),
                 )
+                if lines > tiles:
+                    plan.divisible(GEMM, "lines", a=a_line, out=out_line)
+                else:
+                    plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo)
                 row += height * tiles
 
 

@@ -222,10 +222,15 @@ class Loop:
     """`do ... while (--count)`. Its attributes are the named values of this round; assign them for the next.
 
     After the block they are the last round's. `count` is at least 1, or `may_be_empty` is said.
+    `stop_when` ends it early.
     """
 
     def __init__(self, function: Function, count: Value | int, may_be_empty: bool, carried: dict[str, Any]) -> None:
-        self.__dict__.update(_function=function, _count=count, _guarded=may_be_empty, _now=carried)
+        self.__dict__.update(_function=function, _count=count, _guarded=may_be_empty, _now=carried, _stop=None)
+
+    def stop_when(self, condition: Value) -> None:
+        """This round is the last one where the condition (i1) holds."""
+        self.__dict__["_stop"] = condition
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -266,8 +271,10 @@ class Loop:
         last = [left, *(f.constant(value, I64) for value in flat(list(self._now.values())))]
         for line, (phi, a, b) in enumerate(zip(self._phis, self._first, last, strict=True), self._phis_at):
             f.lines[line] = f"  {phi.name} = phi {phi.type} [{a.name}, %{self._entry}], [{b.name}, %{f.block}]"
-        end = f.block
-        f.branch(left.equals(0), f"end{self._number}", f"loop{self._number}")
+        end, over = f.block, left.equals(0)
+        if self._stop is not None:
+            over = over | self._stop
+        f.branch(over, f"end{self._number}", f"loop{self._number}")
         f.label(f"end{self._number}")
         if self._guarded:
             either = zip(self._first[1:], last[1:], strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -95,12 +96,12 @@ class Matrix:
         """Some of the output channels."""
         return Matrix(self.values[chosen], self.bias[chosen], self.input, self.rule.take(chosen))
 
-    @property
+    @cached_property
     def folded_bias(self) -> Integers:
         """bias - zero point * sum(weights), so that kernels multiply stored bytes as they are; wraps as int32 does."""
         return (self.bias - self.input.stored_zero * _totals(self.values)).astype(np.int32)
 
-    @property
+    @cached_property
     def piece(self) -> str:
         """The rule's piece for accumulators as large as these weights allow (2**31 where they may wrap)."""
         reach = max(self.input.stored_zero, 255 - self.input.stored_zero)

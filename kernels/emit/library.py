@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from .add_fixed import ADD_FIXED
+from .crew import HELP, LEAD
 from .dense import DENSE
 from .depthwise_any import ANY
 from .depthwise_flat import FLAT
 from .depthwise_rows import ROWS
+from .dynamic.depthwise import SCALE
+from .dynamic.gemm import GEMM as DYNAMIC_GEMM
+from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
 from .elementwise import ADD, FLIP, MUL
 from .fill import COPY, FILL, PAD, REPEAT
 from .float32.dense import DENSE as FLOAT_DENSE
@@ -19,18 +24,25 @@ from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
+from .lookup import LOOKUP
+from .move import COLLECT, MOVE
 from .native import symbol
 from .plan import Family
 from .pool import LARGEST, SUM
 from .program import WALK
+from .quantize import DEQUANTIZE, QUANTIZE
 from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
-from .softmax import SOFTMAX
+from .resize import BILINEAR
+from .softmax import SOFTMAX, SOFTMAX_FIXED
 from .target import Target
 
-_INTEGER = (ADD, ANY, COPY, DENSE, FILL, FLAT, FLIP, GEMM, LARGEST, MUL, PAD, REPEAT, ROWS, SOFTMAX, SUM)
+_PRODUCTS = (ANY, DENSE, FLAT, GEMM, ROWS)
+_INTEGER = (ADD, ADD_FIXED, BILINEAR, FLIP, LARGEST, LOOKUP, MUL, SOFTMAX, SOFTMAX_FIXED, SUM)
+_MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
 _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,
+    DEQUANTIZE,
     FLOAT_DENSE,
     FLOAT_GEMM,
     FLOAT_REPEAT,
@@ -39,9 +51,13 @@ _FLOAT = (
     FLOAT_TAPS,
     FLOAT_WINDOW,
     FLOAT_WINDOWS,
+    QUANTIZE,
     UNARY_FAMILY,
 )
-FAMILIES: dict[str, Family] = {family.name: family for family in (*_INTEGER, *_RECURRENT, *_FLOAT, WALK)}
+_DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
+_RUNNING = (HELP, LEAD, WALK)
+_ALL = (*_PRODUCTS, *_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
+FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
 
 
 def text(name: str, variant: Target) -> str:

@@ -47,6 +47,12 @@ def dot_pairs(accumulator: Value, a: Value, b: Value) -> Value:
     return accumulator + ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16)
 
 
+def lookup16(table: Value, index: Value) -> Value:
+    """Within each 128 bits, the bytes of `table` at the lowest 4 bits of `index`; 0 where its highest bit is set."""
+    name = {64: "avx512.pshuf.b.512", 32: "avx2.pshuf.b"}[table.type.lanes]
+    return table.function.call(f"llvm.x86.{name}", table.type, table, index)
+
+
 def unpack(a: Value, b: Value, upper: bool) -> Value:
     """Within each 128 bits, the lower (upper) halves of a and b, element by element in turn: a0 b0 a1 b1 ..."""
     lane = 16 if a.type.element == "i8" else 8

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -98,32 +99,78 @@ class Family:
     write: Callable[..., None]
 
     def arguments(self, values: dict[str, int | Place]) -> tuple[int | Place, ...]:
-        names = self.slots.replace("*", "").replace("#", "").split()
-        if values.keys() != set(names):
-            raise TypeError(f"{self.name} takes {', '.join(names)}, got {', '.join(values)}")
-        for slot in self.slots.split():
-            count = values[slot[1:]] if slot.startswith("#") else 1
+        places, counts = _layout(self.slots)
+        if values.keys() != places.keys():
+            raise TypeError(f"{self.name} takes {', '.join(places)}, got {', '.join(values)}")
+        for name in counts:
+            count = values[name]
             if isinstance(count, int) and count < 1:
-                raise ValueError(f"expected {slot[1:]} of {self.name} to be at least 1, got {count}")
-        return tuple([values[name] for name in names])
+                raise ValueError(f"expected {name} of {self.name} to be at least 1, got {count}")
+        return tuple([values[name] for name in places])
+
+    def slot(self, name: str) -> int:
+        """Where the argument of this name lies."""
+        return _layout(self.slots)[0][name]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+@cache
+def _layout(slots: str) -> tuple[dict[str, int], list[str]]:
+    """Where each argument of a family lies, in order; and which of them count."""
+    names = slots.replace("*", "").replace("#", "").split()
+    return {name: at for at, name in enumerate(names)}, [slot[1:] for slot in slots.split() if slot.startswith("#")]
+
+
+class Cut(NamedTuple):
+    """How a row becomes two: the argument at `slot` counts what can be divided, after every `unit` of it, and for each
+    one counted the arguments at `steps` move on by so much.
+    """
+
+    slot: int
+    steps: tuple[tuple[int, int], ...]
+    unit: int = 1
+
+
+class Row(NamedTuple):
     """One call of a kernel. `work` estimates its cost in vector operations, to share rows among threads."""
 
     kernel: str
     arguments: tuple[int | Place, ...]
     work: int
+    divisible: Cut | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BoundRow:
+class BoundRow(NamedTuple):
     """A row whose addresses are known."""
 
     kernel: str
     arguments: tuple[int, ...]
     work: int
+    divisible: Cut | None = None
+
+    def cut(self, work: float) -> tuple[BoundRow | None, BoundRow | None]:
+        """A first part of about so much work, and the rest; one is None where it would be empty.
+
+        A row that can't be divided goes where most of it belongs.
+        """
+        if self.work <= work:
+            return self, None
+        part = work / self.work
+        if self.divisible is None:
+            return (self, None) if part >= 0.5 else (None, self)
+        slot, steps, unit = self.divisible.slot, self.divisible.steps, self.divisible.unit
+        count = self.arguments[slot]
+        taken = round(part * count / unit) * unit
+        if not 0 < taken < count:
+            return (self, None) if taken else (None, self)
+        first, rest = list(self.arguments), list(self.arguments)
+        first[slot], rest[slot] = taken, count - taken
+        for moved, step in steps:
+            rest[moved] += taken * step
+        done = self.work * taken // count
+        return (
+            BoundRow(self.kernel, tuple(first), done, self.divisible),
+            BoundRow(self.kernel, tuple(rest), self.work - done, self.divisible),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +201,11 @@ class Compiled:
         bases.update((("output", i), address) for i, address in enumerate(outputs))
         bases.update((("constant", i), array.ctypes.data) for i, array in enumerate(self.constants))
 
-        def resolved(argument: int | Place) -> int:
-            if isinstance(argument, Place):
-                return bases[argument.kind, argument.index] + argument.offset
-            return argument
+        def bound(row: Row) -> BoundRow:
+            arguments = [bases[a.kind, a.index] + a.offset if isinstance(a, Place) else a for a in row.arguments]
+            return BoundRow(row.kernel, tuple(arguments), row.work, row.divisible)
 
-        return [
-            [BoundRow(row.kernel, tuple([resolved(a) for a in row.arguments]), row.work) for row in stage]
-            for stage in self.stages
-        ]
+        return [[bound(row) for row in stage] for stage in self.stages]
 
 
 @dataclass
@@ -175,8 +218,17 @@ class Plan:
     scratch: int = 0
 
     def row(self, family: Family, *words: object, work: int = 0, **arguments: int | Place) -> None:
+        """One call of a kernel."""
         kernel = "_".join([family.name, *(str(word) for word in words)])
         self.stages[-1].append(Row(kernel, family.arguments(arguments), work))
+
+    def divisible(self, family: Family, counted: str, unit: int = 1, **steps: int) -> None:
+        """Says of the last row, of that family, how threads may divide it: after every `unit` of what the argument
+        `counted` counts; the arguments in `steps` move on by so much for one of it.
+        """
+        moved = tuple((family.slot(name), step) for name, step in steps.items())
+        kernel, arguments, work, _ = self.stages[-1][-1]
+        self.stages[-1][-1] = Row(kernel, arguments, work, Cut(family.slot(counted), moved, unit))
 
     def then(self) -> None:
         """What follows needs what came before."""
@@ -202,6 +254,11 @@ class Plan:
 def float_bits(real: float) -> int:
     """A float32 as an argument."""
     return int(np.float32(real).view(np.uint32))
+
+
+def double_bits(real: float) -> int:
+    """A float64 as an argument."""
+    return int(np.float64(real).view(np.int64))
 
 
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .channels import channel_blocks
+import numpy as np
+
+from . import rounding
+from .channels import Block, channel_blocks
 from .language import F32, I8, I32, I64, Function, Value
 from .layer import Geometry
 from .pieces import Narrowing, dot, interleave, store
-from .plan import Compiled, Eight, Family, Finish, Plan, float_bits, result, source
+from .plan import NOWHERE, Compiled, Eight, Family, Finish, Place, Plan, float_bits, result, source
 from .rounding import round_half_even
 from .target import Target
 
@@ -34,11 +37,17 @@ def _each_window(f: Function, row: Any, lanes: int, width: str, window: Callable
 
 
 def _write_sum(f: Function, kind: str, lanes: int, ending: str, width: str) -> None:
-    """`average`: (sum +- first) / second toward zero. `affine`: rint(sum * first + second), not fused."""
+    """`average`: (sum +- first) / second toward zero. `affine`: rint(sum * first + second), not fused.
+
+    Else the piece of a rounding rule, whose sections for 4L channels lie at `numbers`; `second`, an integer, is added.
+    """
     row, vector, block = f.arguments(SUM.slots), F32.x(lanes), I8.x(4 * lanes)
     narrowing = Narrowing(f, row.finish, ending)
     start = row.start.truncate(I32).splat(lanes)
     first, second = (x.truncate(I32).bits(F32).splat(lanes) for x in (row.first, row.second))
+    fixed = kind not in ("average", "affine")
+    numbers = [rounding.load_sections(f, kind, row.numbers, j, 4, lanes) for j in range(4)] if fixed else []
+    bias = row.second.truncate(I32).splat(lanes)
     groups = (row.taps_x + 3).shift_right_unsigned(2)
 
     def finished(sum_: Value) -> Value:
@@ -58,12 +67,15 @@ def _write_sum(f: Function, kind: str, lanes: int, ending: str, width: str) -> N
                 x.sums = [dot(sum_, four, ones) for sum_, four in zip(x.sums, interleave(rows), strict=True)]
                 x.a, x.left = x.a + (row.tap << 2), x.left - 4
             y.sums, y.a = x.sums, y.a + row.line
+        if fixed:
+            rounded = [rounding.apply(f, kind, sum_, own) + bias for sum_, own in zip(y.sums, numbers, strict=True)]
+            return narrowing.narrow(rounded)
         return narrowing.narrow([finished(sum_) for sum_ in y.sums])
 
     _each_window(f, row, lanes, width, window)
 
 
-SUM = Family("sum", f"{_SLOTS} start first second", _write_sum)
+SUM = Family("sum", f"{_SLOTS} start first second *numbers", _write_sum)
 
 
 def _write_largest(f: Function, lanes: int, ending: str, width: str) -> None:
@@ -119,7 +131,7 @@ def _plan_windows(
     words: tuple[str, ...],
     geometry: Geometry,
     finish: Finish,
-    numbers: Callable[[int], dict[str, int]],
+    numbers: Callable[[int], dict[str, int | Place]],
 ) -> None:
     """One row per rectangle of equal windows, image and block of channels; `numbers` by how many inputs are inside."""
     (height, width, channels), (out_height, out_width, _) = geometry.input, geometry.output
@@ -153,6 +165,7 @@ def _plan_windows(
                 work=x.count * y.count * block.count * (4 * taps_y * taps_x + 40),
                 **numbers(y.taps * x.taps),
             )
+            plan.divisible(family, "lines", a=geometry.stride[0] * pitch, out=out_pitch)
 
 
 def window_sizes(geometry: Geometry) -> set[int]:
@@ -170,8 +183,9 @@ def plan_average_pool(target: Target, geometry: Geometry, tensor: Eight, low: in
     if max(sizes) * 256 > EXACT_SUM:
         return f"a window of {max(sizes)} inputs has sums beyond float32's integers"
 
-    def numbers(count: int) -> dict[str, int]:
-        return {"start": -tensor.offset * count, "first": float_bits(count // 2), "second": float_bits(count)}
+    def numbers(count: int) -> dict[str, int | Place]:
+        halves = {"first": float_bits(count // 2), "second": float_bits(count)}
+        return {"start": -tensor.offset * count, **halves, "numbers": NOWHERE}
 
     plan = Plan(target)
     finish = Finish(tensor.offset, low + tensor.offset, high + tensor.offset)
@@ -198,13 +212,58 @@ def plan_mean(
 
     `sum` is of quantized values; scale and bias are float32, the bias holding both zero points.
     """
-    plan, finish = Plan(target), Finish(output.offset, 0, 255)
+    plan = Plan(target)
+
+    def numbers(block: Block) -> dict[str, int | Place]:
+        return {"first": float_bits(scale), "second": float_bits(bias), "numbers": NOWHERE}
+
+    _plan_sums(plan, "affine", (outer, reduced, inner), Finish(output.offset, 0, 255), -input.offset * reduced, numbers)
+    return plan.done("sums by dot products with ones")
+
+
+def plan_mean_fixed(
+    target: Target,
+    outer: int,
+    reduced: int,
+    inner: int,
+    input: Eight,
+    output: Eight,
+    rule: rounding.FixedRule,
+    start: int,
+    bias: int,
+) -> Compiled:
+    """Means of (outer, reduced, inner) over the middle: rule(start + sum) + bias, sums of quantized values.
+
+    The rule has a number per inner element and 0 for the zero point.
+    """
+    plan = Plan(target)
+    piece = rule.piece(np.zeros(0))
+
+    def numbers(block: Block) -> dict[str, int | Place]:
+        """Of the first of the blocks: full blocks have the same."""
+        sections = np.concatenate(rule.sections(block.chosen(inner)[0]))
+        return {"first": 0, "second": bias, "numbers": plan.constant(sections)}
+
+    finish = Finish(output.offset, 0, 255)
+    _plan_sums(plan, piece, (outer, reduced, inner), finish, start - input.offset * reduced, numbers)
+    return plan.done("sums by dot products with ones")
+
+
+def _plan_sums(
+    plan: Plan,
+    kind: str,
+    shape: tuple[int, int, int],
+    finish: Finish,
+    start: int,
+    numbers: Callable[[Block], dict[str, int | Place]],
+) -> None:
+    outer, reduced, inner = shape
     if 0 in (outer, inner):
-        return plan.done("nothing to compute")
-    for block in channel_blocks(target, inner):
+        return
+    for block in channel_blocks(plan.target, inner):
         plan.row(
             SUM,
-            "affine",
+            kind,
             block.lanes,
             finish.word,
             block.width,
@@ -223,9 +282,7 @@ def plan_mean(
             blocks=block.count,
             columns=block.columns,
             finish=finish.argument,
-            start=-input.offset * reduced,
-            first=float_bits(scale),
-            second=float_bits(bias),
+            start=start,
             work=outer * block.count * (4 * reduced + 40),
+            **numbers(block),
         )
-    return plan.done("sums by dot products with ones")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,13 +25,15 @@ def xnnpack_order(function: Callable[[AnyArray, AnyArray], AnyArray]) -> Callabl
     That is where its last dimension is 1, those in which both have 1 left aside. It only matters for NaN.
     """
 
-    def ordered(a: AnyArray, b: AnyArray) -> AnyArray:
-        rank = max(a.ndim, b.ndim)
-        pairs = zip((1,) * (rank - a.ndim) + a.shape, (1,) * (rank - b.ndim) + b.shape, strict=True)
-        wider = [of_a for of_a, of_b in pairs if (of_a, of_b) != (1, 1)]
-        return function(a, b) if wider and wider[-1] != 1 else function(b, a)
+    return lambda a, b: function(a, b) if first_is_wider(a.shape, b.shape) else function(b, a)
 
-    return ordered
+
+def first_is_wider(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether the innermost dimension in which one of two shapes isn't 1 isn't 1 in the first."""
+    rank = max(len(a), len(b))
+    pairs = zip((1,) * (rank - len(a)) + tuple(a), (1,) * (rank - len(b)) + tuple(b), strict=True)
+    wider = [of_a for of_a, of_b in pairs if (of_a, of_b) != (1, 1)]
+    return bool(wider) and wider[-1] != 1
 
 
 def maximum_of_first(a: AnyArray, b: AnyArray) -> AnyArray:

@@ -7,72 +7,16 @@ Axes: t time, b batch, i input, c cell, o output (= c without a projection). A g
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, Float64Array, Int8Array
-from .dynamic_range import Rows, quantize_asymmetric, quantize_symmetric
+from ..arrays import AnyArray, Float32Array
+from .matrices import Diagonal, DynamicMatrix, Matrix
 
 Function = Callable[[AnyArray], AnyArray]
-
-
-class Matrix(ABC):
-    """Weights (c, k) that rows (r, k) are multiplied with."""
-
-    @abstractmethod
-    def prepare(self, rows: Float32Array) -> Any:
-        """Rows as `times` of this kind of matrix takes them: done once for all gates."""
-
-    @abstractmethod
-    def times(self, prepared: Any) -> Float32Array:
-        """Products (r, c)."""
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class FloatMatrix(Matrix):
-    weights: Float32Array
-
-    def prepare(self, rows: Float32Array) -> Float32Array:
-        return rows
-
-    def times(self, prepared: Float32Array) -> Float32Array:
-        return prepared @ self.weights.T
-
-
-@final
-class DynamicMatrix(Matrix):
-    """int8 weights of one scale; rows are quantized on the fly, each for itself."""
-
-    def __init__(self, weights: Int8Array, scale: np.float32, *, asymmetric: bool) -> None:
-        self._weights: Float64Array = weights.T.astype(np.float64)
-        self._scale = scale
-        self._quantize = quantize_asymmetric if asymmetric else quantize_symmetric
-
-    def prepare(self, rows: Float32Array) -> Rows:
-        return self._quantize(rows)
-
-    def times(self, prepared: Rows) -> Float32Array:
-        sums = (prepared.centered @ self._weights).astype(np.float32)
-        return sums * (prepared.scale * self._scale)[:, np.newaxis]
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Diagonal(Matrix):
-    """A diagonal matrix, float32 (c,)."""
-
-    weights: Float32Array
-
-    def prepare(self, rows: Float32Array) -> Float32Array:
-        return rows
-
-    def times(self, prepared: Float32Array) -> Float32Array:
-        return prepared * self.weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,12 @@
 
 The levels come in traversal order: first the tensor's dimensions, then those of blocks, which cut one of the tensor's
 dimensions each. A level is dense (so many children everywhere) or lists, for every node above, its children's indices.
+The source for what the vectors mean is LiteRT's sparsity format converter.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -30,36 +32,51 @@ def densify(
     order: the dimension of each level, counting the tensor's first and then the blocks'; block_map: which of the
     tensor's dimensions each block dimension cuts. ValueError where the tree doesn't fit the shape or the values.
     """
-    rank = len(shape)
-    if sorted(order) != list(range(rank + len(block_map))) or len(levels) != len(order):
-        raise ValueError(f"expected levels in an order of {rank + len(block_map)} dimensions, got {list(order)}")
-    if any(not 0 <= d < rank for d in block_map) or len(set(block_map)) != len(block_map):
-        raise ValueError(f"expected blocks of different dimensions below {rank}, got {list(block_map)}")
-    block = [1] * rank
-    for i, dimension in enumerate(block_map):
-        block[dimension] = levels[list(order).index(rank + i)].dense_size
-    extents = [length // size if size > 0 else 0 for length, size in zip(shape, block, strict=True)]
-    extents += [block[dimension] for dimension in block_map]
-
-    coordinates: dict[int, Int64Array] = {}
-    nodes = np.zeros(1, np.int64)
+    rank, depth = len(shape), len(shape) + len(block_map)
+    if sorted(order[:rank]) != list(range(rank)) or sorted(order[rank:]) != list(range(rank, depth)):
+        raise ValueError(f"expected an order of {rank} dimensions and then {depth - rank} of blocks, got {list(order)}")
+    if len(levels) != depth or any(not 0 <= dimension < rank for dimension in block_map):
+        raise ValueError(f"expected {depth} levels and blocks of dimensions below {rank}, got {len(levels)} levels")
+    coordinates: list[Int64Array] = [np.zeros(1, np.int64)] * rank
+    nodes, most = np.zeros(1, np.int64), math.prod(shape)
+    block = _block_sizes(rank, order, levels, block_map)
     for dimension, level in zip(order, levels, strict=True):
-        parents, nodes, found = _descend(nodes, level, len(values))
-        if found.size and (found.min() < 0 or found.max() >= extents[dimension]):
-            raise ValueError(f"expected indices below {extents[dimension]} in dimension {dimension}, got others")
-        coordinates = {d: c[parents] for d, c in coordinates.items()}
-        coordinates[dimension] = found
-    if len(nodes) != len(values):
+        parents, nodes, found = _descend(nodes, level, most)
+        coordinates = [c[parents] for c in coordinates]
+        if dimension < rank:
+            coordinates[dimension] = found
+        else:
+            cut = block_map[dimension - rank]
+            coordinates[cut] = coordinates[cut] * block[dimension - rank] + found
+    if len(nodes) > len(values):
         raise ValueError(f"expected {len(nodes)} values, got {len(values)}")
-    for i, dimension in enumerate(block_map):
-        coordinates[dimension] = coordinates[dimension] * block[dimension] + coordinates[rank + i]
+    for dimension, (c, length) in enumerate(zip(coordinates, shape, strict=True)):
+        if c.size and not 0 <= c.min() <= c.max() < length:
+            raise ValueError(f"expected indices below {length} in dimension {dimension}, got others")
     dense = np.zeros(tuple(shape), values.dtype)
-    dense[tuple(coordinates[d] for d in range(rank))] = values
+    dense[tuple(coordinates)] = values[: len(nodes)]
     return dense
 
 
+def _block_sizes(rank: int, order: Sequence[int], levels: Sequence[Level], block_map: Sequence[int]) -> list[int]:
+    """By how much each block dimension multiplies the indices of the dimension that it cuts.
+
+    The runtime reads the length of block i at the level whose number is the i-th block dimension in the order, and
+    only while block_map rises; the rest multiply by 0. For blocks in their own order that is the blocks' length.
+    """
+    sizes, known = [0] * len(block_map), 0
+    for dimension in range(rank):
+        if known < len(block_map) and block_map[known] == dimension:
+            sizes[known] = levels[order[rank + known]].dense_size
+            known += 1
+    return sizes
+
+
 def _descend(nodes: Int64Array, level: Level, most: int) -> tuple[Int64Array, Int64Array, Int64Array]:
-    """The children of `nodes`: the position of each one's parent, its own number in the level, and its index."""
+    """The children of `nodes`: the position of each one's parent, its own number in the level, and its index.
+
+    most: how many there may be, lest a few bytes ask for endless memory.
+    """
     if level.segments is None or level.indices is None:
         size = level.dense_size
         if size < 0 or size * len(nodes) > most:
@@ -71,11 +88,11 @@ def _descend(nodes: Int64Array, level: Level, most: int) -> tuple[Int64Array, In
     if nodes.size and (len(segments) <= nodes.max() + 1):
         raise ValueError(f"expected {int(nodes.max()) + 2} segments, got {len(segments)}")
     starts, counts = segments[nodes], segments[nodes + 1] - segments[nodes]
-    if (counts < 0).any() or counts.sum() > most or (starts < 0).any():
-        raise ValueError(f"expected rising segments for at most {most} nodes")
+    if (counts < 0).any() or (starts < 0).any() or (nodes.size and (starts + counts).max() > len(level.indices)):
+        raise ValueError(f"expected rising segments within {len(level.indices)} indices")
+    if counts.sum() > most:
+        raise ValueError(f"expected at most {most} nodes in a level, got {counts.sum()}")
     parents = np.repeat(np.arange(len(nodes)), counts)
     first = np.repeat(np.cumsum(counts) - counts, counts)
     children = starts[parents] + np.arange(len(parents)) - first
-    if children.size and children.max() >= len(level.indices):
-        raise ValueError(f"expected {int(children.max()) + 1} indices, got {len(level.indices)}")
     return parents, children, level.indices.astype(np.int64)[children]

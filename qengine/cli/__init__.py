@@ -14,7 +14,7 @@ import click
 from .. import __version__
 from ..errors import ModelError
 
-COMMANDS = ("demo", "inspect", "run", "compare", "explain", "doctor")
+COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "explain", "doctor")
 
 
 class Commands(click.Group):

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..kernels.profile import Profile
-from ..summary import GraphFacts, NodeFacts, Summary, TensorFacts, summarize
+from ..summary import GraphFacts, NodeFacts, Plan, Summary, TensorFacts, plan, summarize
 from ..tflite import load
-from .options import json_option, model_argument, profile_option
+from .options import json_option, model_argument, profile_option, threads_option
 from .text import console, shape_text, size_text, table
 
 
@@ -25,17 +25,26 @@ from .text import console, shape_text, size_text, table
 @json_option
 @click.option("--nodes", is_flag=True, help="List every node with what would run for it.")
 @click.option("--tensors", is_flag=True, help="List every tensor with its quantization.")
-def command(path: Path, profile: str, as_json: bool, nodes: bool, tensors: bool) -> int:
+@click.option(
+    "--plan", "planned", is_flag=True, help="Show how the first graph would run: kernels, bytes, native calls."
+)
+@threads_option
+def command(path: Path, profile: str, as_json: bool, nodes: bool, tensors: bool, planned: bool, threads: int) -> int:
     """Say what MODEL is made of: operators, tensors, quantization, size, and what is unsupported.
 
     Exit status 1 where a node can't be prepared.
     """
-    summary = summarize(load(path), Profile(profile))
+    model = load(path)
+    summary = summarize(model, Profile(profile))
+    found = plan(model, Profile(profile), threads) if planned and not summary.unsupported else None
     size = path.stat().st_size
     if as_json:
-        click.echo(json.dumps(as_dictionary(path, size, summary), indent=1))
+        facts = as_dictionary(path, size, summary)
+        click.echo(json.dumps(facts if found is None else {**facts, "plan": asdict(found)}, indent=1))
     else:
         show(path, size, summary, nodes=nodes, tensors=tensors)
+        if found is not None:
+            show_plan(found)
     return 1 if summary.unsupported else 0
 
 
@@ -71,6 +80,31 @@ def show(path: Path, size: int, summary: Summary, *, nodes: bool, tensors: bool)
         out.print(f"[red]cannot run[/red] {escape(node.problem or '')}", soft_wrap=True)
     if not summary.unsupported:
         out.print(f"every node can be prepared in the profile {summary.profile}")
+
+
+def show_plan(found: Plan) -> None:
+    """Node by node, a line between the calls that a run is split into."""
+    out = console()
+    columns = ("bytes", "MACs")
+    rows = table("node", "operator", "kernel", *columns, "call", "why", right=("node", *columns, "call"))
+    before = None
+    for node in found.nodes:
+        if node.call is not None and before is not None and node.call != before:
+            rows.add_section()
+        before = before if node.call is None else node.call
+        macs, call = f"{node.macs:,}" if node.macs else "", "" if node.call is None else str(node.call)
+        kernel, why = escape(node.kernel), escape(node.why)
+        rows.add_row(str(node.index), escape(node.operator), kernel, f"{node.bytes:,}", macs, call, why)
+    out.print()
+    out.print(rows)
+    native = [call for call in found.calls if call.native]
+    steps, by_numpy = sum(len(call.nodes) for call in native), len(found.calls) - len(native)
+    threads = max((call.threads for call in native), default=1)
+    out.print(
+        f"\n{len(native)} native calls of {steps} nodes ({sum(call.rows for call in native)} rows), "
+        f"{by_numpy} nodes by NumPy; kernels {escape(found.variant)}, {threads} threads; "
+        f"{size_text(found.arena)} for activations, {size_text(found.packed)} of packed constants"
+    )
 
 
 def _ends(graph: GraphFacts) -> Table:

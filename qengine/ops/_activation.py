@@ -21,6 +21,7 @@ from ..model import TensorType
 from ..op import Spec, Specs, Step
 from ..scales import exponent_of, scale_of
 from ._elementwise import Clamp, ends, plain, quantized
+from ._floats import native_clamp, native_unary
 
 T = TensorType
 Function = Callable[[FloatingArray], FloatingArray]
@@ -50,16 +51,18 @@ def plan_float(name: str, specs: Specs, profile: Profile, function: Function) ->
         return plain(name, lambda x: to_bfloat16(function(from_bfloat16(x))), output)
     if output.type is T.FLOAT16:
         return plain(name, lambda x: function(x.astype(np.float32)).astype(np.float16), output)
+    native = native_unary(function, specs)
     if profile is Profile.XNNPACK and output.type is T.FLOAT32:
-        return plain(name, lambda x: function(flush_subnormals(x)), output)
-    return plain(name, function, output)
+        return plain(name, lambda x: function(flush_subnormals(x)), output, native=native)
+    return plain(name, function, output, native=native)
 
 
 def plan_rectifier(name: str, specs: Specs, profile: Profile, bounds: tuple[float, float]) -> Step:
     """A clamp to real `bounds` as an operator of its own; quantized numbers are brought to the output's scale first."""
     x, output = specs.input(0), specs.output()
     if x.type in (T.FLOAT32, T.FLOAT16):
-        return plain(name, _itself, output, Clamp(*bounds, nan=bounds[0] if x.type is T.FLOAT16 else None))
+        clamp = Clamp(*bounds, nan=bounds[0] if x.type is T.FLOAT16 else None)
+        return plain(name, _itself, output, clamp, native_clamp(specs, *bounds))
     points = ends(specs, must_be_zero=x.type is T.INT16)
     scale = scale_of(output, "outputs[0]")
     rule = DoubleRounding.from_real(np.asarray(scale_of(x, "inputs[0]") / scale))

@@ -8,24 +8,23 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..affine import activation_range
 from ..delegate import FLOATS, quantized_as_a_whole, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, IntegerArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
-from ..kernels.emit.plan import Compiled
-from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints
+from ..kernels.requantizers import DoubleRounding, Float32
 from ..model import Shape, TensorType
 from ..op import Graphs, Op, Spec, Specs, Step
 from ..options import ActivationFunctionType
-from ..scales import scale_of, zero_point_of
+from ..scales import fused_range, zero_point_of
 from ..shapes import broadcast, known
+from ._floats import Native
+from ._lookup import with_lookup
 from ._operands import arity, same_type
 
 T = TensorType
-Native = Callable[[Target], Compiled | str]
 QUANTIZED = (T.INT8, T.UINT8, T.INT16)
 XNN_MAX_RANK = 6
 MAX_RANK = 8
@@ -37,13 +36,17 @@ class Elementwise(Op):
 
     inputs: how many. types: of which the built-in kernels are made. versions: the version that first knew a type, 1
     where it isn't named. xnnpack: the quantized types that XNNPACK's delegate takes besides floats; None where it
-    takes no such node at all.
+    takes no such node at all. retypes: the built-in kernels give the output its type, whatever the file says.
     """
 
     inputs: ClassVar[int] = 1
     types: ClassVar[tuple[TensorType, ...]]
     versions: ClassVar[Mapping[TensorType, int]] = {}
     xnnpack: ClassVar[tuple[TensorType, ...] | None] = None
+    retypes: ClassVar[bool] = False
+
+    def output_types(self, specs: Specs) -> Sequence[TensorType]:
+        return [specs.input(0).type] * len(specs.outputs) if self.retypes else super().output_types(specs)
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         arity(specs, self.inputs)
@@ -70,6 +73,18 @@ class Elementwise(Op):
         if found not in self.types and not (profile is Profile.XNNPACK and found is T.FLOAT16):
             wanted = " or ".join(type_.name for type_ in self.types)
             raise Unsupported(f"expected {wanted} for {self.name}, got {found.name}", "inputs[0]")
+
+    def prepare(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
+        """The step, as a look-up where it is a function of one number of few bits."""
+        step, block = self.plan(specs, profile, context), self.block(specs, profile)
+        return with_lookup(step, specs, block) if block else step
+
+    def block(self, specs: Specs, profile: Profile) -> int:
+        """Elements that a vector loop takes at a time which rounds in another way than the scalar loop for the rest.
+
+        1: all are rounded alike. 0: not every element is computed from its own inputs alone.
+        """
+        return 1
 
     def delegated(self, specs: Specs) -> bool:
         return self.xnnpack is not None and takes_elementwise(specs, *self.xnnpack)
@@ -119,16 +134,8 @@ def limits_of(output: Spec) -> tuple[int, int]:
 
 
 def quantized_bounds(output: Spec, fused: ActivationFunctionType, profile: Profile) -> tuple[int, int]:
-    """The clamp of a quantized output.
-
-    XNNPACK rounds a bound to even after it adds the zero point, the others round away from zero before.
-    """
-    scale, point = scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]")
-    if profile is not Profile.XNNPACK:
-        return activation_range(fused.name, float(scale), point, output.type.dtype)
-    limits = np.iinfo(output.type.dtype)
-    low, high = (np.float32(bound) / scale + np.float32(point) for bound in fused.bounds)
-    return int(np.rint(max(low, np.float32(limits.min)))), int(np.rint(min(high, np.float32(limits.max))))
+    """The clamp of a quantized output."""
+    return fused_range(fused, output, Float32 if profile is Profile.XNNPACK else DoubleRounding)
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,10 @@ class Clamp:
     low: float
     high: float
     nan: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low, self.high
 
     def __call__(self, x: AnyArray) -> AnyArray:
         low, high = (x.dtype.type(int(bound) if x.dtype.kind in "iu" else bound) for bound in (self.low, self.high))
@@ -162,15 +173,24 @@ def plain_clamp(type_: TensorType, fused: ActivationFunctionType, profile: Profi
     return Clamp(max(low, limits.min), min(high, limits.max))
 
 
-def plain(kernel: str, function: Callable[..., AnyArray], output: Spec, clamp: Clamp | None = None) -> Step:
-    """A step that is one function of the inputs, clamped; the result has the output's type."""
+def plain(
+    kernel: str,
+    function: Callable[..., AnyArray],
+    output: Spec,
+    clamp: Clamp | None = None,
+    native: Native | None = None,
+) -> Step:
+    """A step that is one function of the inputs, clamped; the result has the output's type.
+
+    native: plans the emitted kernel of the same function and clamp.
+    """
     dtype = output.type.dtype
 
     def run(*inputs: AnyArray) -> AnyArray:
         result = np.asarray(function(*inputs))
         return (result if clamp is None else clamp(result)).astype(dtype, copy=False)
 
-    return Step(run, f"{kernel}_{output.type.name.lower()}")
+    return Step(run, f"{kernel}_{output.type.name.lower()}", compiled=native)
 
 
 def plain_bfloat16(function: Callable[..., AnyArray]) -> Callable[..., AnyArray]:
@@ -202,3 +222,9 @@ def refuse_zero(divisors: AnyArray, zero: int = 0) -> None:
     """RuntimeError where a divisor is 0 (quantized: its zero point)."""
     if (divisors == zero).any():
         raise RuntimeError(f"expected divisors other than {zero}, got {zero} - at `inputs[1]`")
+
+
+def refuse_overflow(a: AnyArray, b: AnyArray) -> None:
+    """RuntimeError where the most negative int32 or int64 is divided by -1, on which the runtime dies."""
+    if b.dtype.itemsize >= 4 and ((a == np.iinfo(b.dtype).min) & (b == -1)).any():
+        raise RuntimeError(f"expected quotients that {b.dtype} can hold, got {np.iinfo(b.dtype).min} / -1")

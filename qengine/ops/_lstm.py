@@ -14,13 +14,14 @@ import numpy as np
 
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
-from ..kernels.reference.lstm import Cell, Diagonal, DynamicMatrix, FloatMatrix, Gate, Matrix
+from ..kernels.reference.lstm import Cell, Gate
+from ..kernels.reference.matrices import Matrix
 from ..model import Shape, TensorType
 from ..op import Specs
 from ..options import ActivationFunctionType
 from ..scales import scale_of
 from ..shapes import known, of_rank, volume
-from ._recurrent import activation, check_variable
+from ._recurrent import activation, check_variable, matrix_of
 
 T = TensorType
 GATES = ("input", "forget", "cell", "output")
@@ -60,6 +61,10 @@ class Layout:
 
     def bias(self, gate: int) -> int:
         return self.weights + 11 + gate
+
+    def aux_weights(self, gate: int) -> int:
+        assert self.aux is not None
+        return self.aux + gate
 
     @property
     def projection(self) -> int:
@@ -128,6 +133,15 @@ class Part:
             if output != cells:
                 raise ModelError(f"expected as many outputs as cells without a projection, got {output}", "inputs")
         self._check_states(batch, integer=integer)
+
+    def check_aux(self, width: int | None) -> None:
+        """ModelError where the weights of a second input (.., width) don't fit, or, for None, are there."""
+        for gate in range(4):
+            index = self.layout.aux_weights(gate)
+            if width is None:
+                self._forbid(index, "such weights of the other gates")
+            elif gate in self.gates:
+                self._require(index, (self.sizes.cells, width), self.kind)
 
     def _check_states(self, batch: int, *, integer: bool) -> None:
         states = [
@@ -200,7 +214,7 @@ class Part:
     def _gate(self, gate: int, arrays: dict[int, AnyArray | None], settings: Settings) -> Gate:
         layout = self.layout
         peephole = layout.peephole(gate)
-        aux = None if layout.aux is None else layout.aux + gate
+        aux = None if layout.aux is None else layout.aux_weights(gate)
         norm = layout.norm + gate if self.normalized and layout.norm is not None else None
         return Gate(
             self._matrix(layout.input_weights(gate), arrays, settings),
@@ -212,14 +226,9 @@ class Part:
         )
 
     def _matrix(self, index: int, arrays: dict[int, AnyArray | None], settings: Settings) -> Matrix:
-        array, spec = _there(arrays[index]), self.specs.input(index)
-        if array.ndim == 1:
-            return Diagonal(array)
-        if spec.type is T.FLOAT32:
-            return FloatMatrix(array)
-        # Old files call signed weights UINT8.
-        scale = scale_of(spec, f"inputs[{index}]")
-        return DynamicMatrix(array.view(np.int8), scale, asymmetric=settings.asymmetric)
+        return matrix_of(
+            _there(arrays[index]), self.specs.input(index), f"inputs[{index}]", asymmetric=settings.asymmetric
+        )
 
     def _real(self, index: int, arrays: dict[int, AnyArray | None]) -> AnyArray:
         """A vector of real weights."""

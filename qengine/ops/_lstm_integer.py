@@ -31,7 +31,7 @@ def integer_cell(part: Part, settings: Settings, *, together: bool) -> Cell:
     exponent = _exponent(s_cell, at_cell)
     if not -15 <= exponent <= -9 and part.coupled:
         raise ModelError(f"expected a scale of 2**-15 to 2**-9 without an input gate, got {s_cell}", at_cell)
-    hidden = _intermediate(part, 4)
+    hidden = intermediate(part, 4)
     s_hidden, hidden_point = scale_of(hidden, "intermediates[4]"), zero_point_of(hidden, "intermediates[4]")
     gates = [_gate(part, gate, exponent) if gate in part.gates else None for gate in range(4)]
     forget, update, output = gates[1:]
@@ -43,8 +43,8 @@ def integer_cell(part: Part, settings: Settings, *, together: bool) -> Cell:
         weights = specs.input(layout.projection)
         scale = scale_of(weights, f"inputs[{layout.projection}]") * s_hidden / s_output
         bias = specs.optional(layout.projection_bias)
-        values = None if bias is None else _constant(bias, layout.projection_bias)
-        projection = Sum.of(_constant(weights, layout.projection), -hidden_point, values, _rule(scale))
+        values = None if bias is None else constant(bias, layout.projection_bias)
+        projection = Sum.of(constant(weights, layout.projection), -hidden_point, values, _rule(scale))
     s_out = scale_of(specs.output(), "outputs[0]")
     return Cell(
         gates[0],
@@ -65,13 +65,13 @@ def integer_cell(part: Part, settings: Settings, *, together: bool) -> Cell:
 def _gate(part: Part, gate: int, exponent: int) -> Gate:
     specs, layout = part.specs, part.layout
     x, state = specs.input(0), specs.input(layout.output_state)
-    s_gate = scale_of(_intermediate(part, gate), f"intermediates[{gate}]") if part.normalized else np.float32(2**-12)
-    bias = _constant(specs.input(layout.bias(gate)), layout.bias(gate))
+    s_gate = scale_of(intermediate(part, gate), f"intermediates[{gate}]") if part.normalized else np.float32(2**-12)
+    bias = constant(specs.input(layout.bias(gate)), layout.bias(gate))
 
     def sums(index: int, spec: Spec, where: str, bias: np.ndarray | None) -> Sum:
         weights = specs.input(index)
         scale = scale_of(weights, f"inputs[{index}]") * scale_of(spec, where) / s_gate
-        return Sum.of(_constant(weights, index), zero_point_of(spec, where), bias, _rule(scale))
+        return Sum.of(constant(weights, index), zero_point_of(spec, where), bias, _rule(scale))
 
     at = layout.peephole(gate)
     peephole = None
@@ -79,7 +79,7 @@ def _gate(part: Part, gate: int, exponent: int) -> Gate:
         weights = specs.input(at)
         scale = np.float32(2.0**exponent * np.float64(scale_of(weights, f"inputs[{at}]")) / np.float64(s_gate))
         rule = ChannelSplit.from_real(np.asarray(scale, np.float64), block=16)
-        peephole = _constant(weights, at), rule
+        peephole = constant(weights, at), rule
     return Gate(
         sums(layout.input_weights(gate), x, "inputs[0]", None if part.normalized else bias),
         sums(layout.recurrent_weights(gate), state, f"inputs[{layout.output_state}]", None),
@@ -95,14 +95,14 @@ def _norm(part: Part, gate: int, bias: np.ndarray) -> Norm:
     scale = scale_of(weights, f"inputs[{index}]")
     multiplier, shift = quantize_multiplier(float(scale))
     guard = max(1, int(np.float32(10000) * scale))
-    return Norm(_constant(weights, index), bias, multiplier, shift, guard)
+    return Norm(constant(weights, index), bias, multiplier, shift, guard)
 
 
 def _rule(scale: np.float32) -> DoubleRounding:
     return DoubleRounding.from_real(np.asarray(scale, np.float64))
 
 
-def _constant(spec: Spec, index: int) -> np.ndarray:
+def constant(spec: Spec, index: int) -> np.ndarray:
     if spec.value is None:
         raise ModelError("expected constant weights with integer inputs", f"inputs[{index}]")
     return spec.value
@@ -114,7 +114,7 @@ def _check_intermediates(part: Part) -> None:
         raise ModelError(f"expected 5 intermediates with integer inputs, got {found}", "intermediates")
 
 
-def _intermediate(part: Part, index: int) -> Spec:
+def intermediate(part: Part, index: int) -> Spec:
     spec = part.specs.intermediates[index]
     if spec is None:
         raise ModelError("expected a tensor with a scale, got none", f"intermediates[{index}]")

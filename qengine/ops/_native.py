@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..kernels.emit.layer import Geometry
-from ..kernels.emit.rounding import FloatRule, Rule
+from ..kernels.emit.rounding import FixedRule, FloatRule, RealRule, Rule
 from ..kernels.reference.conv import Geometry as Reference
-from ..kernels.requantizers import Float32, Requantizer
+from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32, Float64, HalfUp, Requantizer
 from ..model import Shape
 
 
-def rule_of(requantize: Requantizer, channels: int) -> Rule | str:
-    """The kernels' form of a requantizer, with a number per channel; or why there is none."""
-    if isinstance(requantize, Float32):
-        return FloatRule(np.broadcast_to(requantize.scale, channels).astype(np.float32))
-    return f"no native kernel rounds by {type(requantize).__name__}"
+def rule_of(requantize: Requantizer, channels: int, zero_point: int) -> Rule | str:
+    """The kernels' form of a requantizer, with a number per channel, for an output; or why there is none."""
+
+    def each(numbers: object, dtype: type[np.generic]) -> np.ndarray[tuple[int], np.dtype[Any]]:
+        return np.broadcast_to(np.asarray(numbers, dtype), channels)
+
+    match requantize:
+        case Float32(scale):
+            return FloatRule(each(scale, np.float32))
+        case Float64(scale):
+            return RealRule(each(scale, np.float64), zero_point)
+        case DoubleRounding(multiplier, shift):
+            away = np.full(channels, True)
+        case HalfUp(multiplier, shift):
+            away = np.full(channels, False)
+        case ChannelSplit(multiplier, shift, block):
+            away = np.arange(channels) >= channels // block * block
+        case _:
+            return f"no native kernel rounds by {type(requantize).__name__}"
+    if (np.asarray(shift) > 31).any():
+        return "no native kernel multiplies by 2**31 or more"
+    return FixedRule(each(multiplier, np.int32), each(shift, np.int32), away, zero_point)
 
 
 def geometry_of(reference: Reference, x: Shape, filters: tuple[int, int], channels: int) -> Geometry:

@@ -11,6 +11,7 @@ from ..memory import room
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Spec, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import arity, of_type, oldest, same_scale, same_type, whole
 
 T = TensorType
@@ -60,7 +61,7 @@ def plan(specs: Specs) -> Step:
         room(padded(x.shape, wide), x.dtype)
         return pad(x, wide, zero if value is None else value.reshape(-1)[0])
 
-    return Step(run)
+    return moving(Step(run), specs, (0,) if value is None else (0, 2))
 
 
 def _zero(x: Spec, output: Spec) -> int:

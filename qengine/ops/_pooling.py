@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.float32.pieces import Clamp
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.plan import Compiled, Eight
 from ..kernels.emit.target import Target
@@ -23,6 +24,8 @@ from ..scales import fused_range
 from ..shapes import of_rank, volume, window
 
 Native = Callable[[Target, Geometry, Eight, int, int], Compiled | str]
+NativeFloat = Callable[[Target, Geometry, Clamp, bool], Compiled | str]
+"""The bool: whether NaN becomes the lower bound."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -71,8 +74,10 @@ class Pool(Op):
         """Whether XNNPACK takes such a window: no stride beyond the filter."""
         return 1 <= self.stride_h <= self.filter_height and 1 <= self.stride_w <= self.filter_width
 
-    def plan_float(self, specs: Specs, profile: Profile, kernel: Callable[..., FloatingArray]) -> Step:
-        """A Step of `kernel(x, slides)`, clamped.
+    def plan_float(
+        self, specs: Specs, profile: Profile, kernel: Callable[..., FloatingArray], native: NativeFloat | None = None
+    ) -> Step:
+        """A Step of `kernel(x, slides)`, clamped; `native` plans its emitted twin.
 
         XNNPACK lets infinities pass and makes NaN the lower bound; the others clamp to finite floats and let NaN pass.
         """
@@ -87,7 +92,12 @@ class Pool(Op):
             result = kernel(x, slides)
             return np.fmin(np.fmax(result, bounds[0]), bounds[1]) if delegated else np.clip(result, *bounds)
 
-        return Step(run, f"{self.name.lower()}_float32", macs=_work(specs, slides))
+        def compiled(target: Target) -> Compiled | str:
+            if native is None:
+                return "no native kernel for these types"
+            return native(target, _geometry(specs, slides), Clamp(low, high), delegated)
+
+        return Step(run, f"{self.name.lower()}_float32", macs=_work(specs, slides), compiled=compiled)
 
     def plan_integer(
         self, specs: Specs, kernel: Callable[..., AnyArray], bounds: tuple[int, int], native: Native
@@ -102,15 +112,7 @@ class Pool(Op):
         def compiled(target: Target) -> Compiled | str:
             if x.type not in (TensorType.INT8, TensorType.UINT8):
                 return "no native kernel for these types"
-            rows, columns = slides
-            geometry = Geometry(
-                *image(x),
-                image(specs.output())[1],
-                (rows.size, columns.size),
-                (rows.stride, columns.stride),
-                before=(rows.before, columns.before),
-            )
-            return native(target, geometry, Eight(x.type is TensorType.INT8, 0), *bounds)
+            return native(target, _geometry(specs, slides), Eight(x.type is TensorType.INT8, 0), *bounds)
 
         kernel_name = f"{self.name.lower()}_{x.type.name.lower()}"
         return Step(run, kernel_name, macs=_work(specs, slides), compiled=compiled)
@@ -146,6 +148,18 @@ def image(spec: Spec) -> tuple[int, tuple[int, int, int]]:
     """Batch and (h, w, c)."""
     batch, height, width, channels = of_rank(spec, 4, "inputs[0]")
     return batch, (height, width, channels)
+
+
+def _geometry(specs: Specs, slides: tuple[Slide, Slide]) -> Geometry:
+    """The slides in the kernels' own words."""
+    rows, columns = slides
+    return Geometry(
+        *image(specs.input(0)),
+        image(specs.output())[1],
+        (rows.size, columns.size),
+        (rows.stride, columns.stride),
+        before=(rows.before, columns.before),
+    )
 
 
 def _work(specs: Specs, slides: Sequence[Slide]) -> int:

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.dynamic.layer import Layer as DynamicLayer
 from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Clamp
+from ..kernels.emit.float32.pieces import Clamp, Order
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
-from ..kernels.reference.conv import clamped
+from ..kernels.reference import dynamic_range
+from ..kernels.reference.conv import Geometry, clamped
 from ..kernels.reference.dynamic_range import Rows
 from ..kernels.reference.matmul import centered, product_type, with_bias
 from ..kernels.requantizers import Requantizer, Wide
+from ..memory import check
 from ..model import TensorType
 from ..native import eight
 from ..op import Spec, Step
-from ..options import ActivationFunctionType
+from ..options import ActivationFunctionType, Padding
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
-from ..shapes import known, volume
+from ..shapes import known, of_rank, volume, window
 from ._native import rule_of
 
 T = TensorType
@@ -32,7 +36,20 @@ Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
 NativeFloat = Callable[[Target, FloatLayer], Compiled]
+NativeDynamic = Callable[[Target, DynamicLayer, int], Compiled | str]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
+
+QUANTIZING: dict[Quantize, str] = {
+    dynamic_range.quantize_xnnpack: "xnnpack",
+    dynamic_range.quantize_asymmetric: "asymmetric",
+    dynamic_range.quantize_symmetric: "symmetric",
+}
+SCALING: dict[Scaled, str] = {
+    dynamic_range.scaled_fused: "fused",
+    dynamic_range.scaled_together: "together",
+    dynamic_range.scaled_weights_first: "weights",
+}
+"""What the emitted kernels call the ways of quantizing and of scaling."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +59,8 @@ class Products:
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     widened: another type than its own that the output of UINT8 activations may have.
-    native, native_float: the planners of the emitted kernels over 8 bits and float32, given constant weights and bias.
+    native, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and bias, over
+    8 bits, over float32, and over float32 quantized on the fly in so many rows.
     """
 
     x: Spec
@@ -58,6 +76,7 @@ class Products:
     widened: TensorType | None = None
     native: Native | None = None
     native_float: NativeFloat | None = None
+    native_dynamic: NativeDynamic | None = None
 
     @property
     def _macs(self) -> int:
@@ -105,7 +124,8 @@ class Products:
         if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
             raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
 
-    def plan_float(self) -> Step:
+    def plan_float(self, order: Order = Order.FUSED) -> Step:
+        """order: the one in which the native kernels take sums."""
         low, high = self.fused.bounds
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
@@ -118,7 +138,7 @@ class Products:
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
-            return self.native_float(target, FloatLayer(*constants, Clamp(low, high)))
+            return self.native_float(target, FloatLayer(*constants, Clamp(low, high), order))
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
 
@@ -147,7 +167,25 @@ class Products:
             result = scaled(sums.reshape(rows, -1, channels), scale, weight_scale, offsets)
             return clamped(result.reshape(shape), low, high)
 
-        return Step(run, f"{self.kernel}_dynamic", f"{quantize.__name__}, {scaled.__name__}", self._macs)
+        def compiled(target: Target) -> Compiled | str:
+            if self.native_dynamic is None:
+                return "no native kernel for these types"
+            constants = self._constants()
+            if isinstance(constants, str):
+                return constants
+            weights, bias = constants
+            layer = DynamicLayer(
+                weights.astype(np.int8),
+                np.broadcast_to(weight_scale, channels).astype(np.float32),
+                np.zeros(channels, np.float32) if bias is None else bias,
+                Clamp(low, high),
+                QUANTIZING[quantize],
+                SCALING[scaled],
+            )
+            return self.native_dynamic(target, layer, rows)
+
+        why = f"{quantize.__name__}, {scaled.__name__}"
+        return Step(run, f"{self.kernel}_dynamic", why, self._macs, compiled)
 
     def plan_integer(self, rounding: type[Requantizer], *, single: bool = False) -> Step:
         """Exact sums, int32 that wrap (int64 for the rules that take it), brought to the output's scale by `rounding`.
@@ -166,10 +204,14 @@ class Products:
             whole = centered(weights, w_point, np.int64)
             return whole.astype(product_type(self.x.type.dtype, x_point, whole, self.axis))
 
-        constant = None if self.weights.value is None else prepared(self.weights.value)
+        @cache
+        def constant() -> AnyArray:
+            """Prepared once, when first needed: a native kernel has weights of its own."""
+            assert self.weights.value is not None
+            return prepared(self.weights.value)
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
-            factors = prepared(weights) if constant is None else constant
+            factors = prepared(weights) if self.weights.value is None else constant()
             sums = self.sums(centered(x, x_point, factors.dtype), factors)
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
@@ -180,7 +222,7 @@ class Products:
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            rule = rule_of(requantize, weights.shape[self.axis])
+            rule = rule_of(requantize, weights.shape[self.axis], point)
             if isinstance(rule, str):
                 return rule
             return self.native(
@@ -216,6 +258,28 @@ class Products:
             and (takes_bias(self.bias) if self.bias is not None else not self.needs_bias)
             and takes_fused(self.fused)
         )
+
+
+def sliding(x: Spec, filters: Spec, stride: tuple[int, int], dilation: tuple[int, int], padding: Padding) -> Geometry:
+    """How filters (o h w i) slide over x (n h w c). RuntimeError where what they reach is beyond the memory limit."""
+    batch, height, width, channels = of_rank(x, 4, "inputs[0]")
+    _, tall, wide, _ = of_rank(filters, 4, "inputs[1]")
+    rows = window(height, tall, stride[0], dilation[0], padding)
+    columns = window(width, wide, stride[1], dilation[1], padding)
+    reached = (rows.before + height + rows.after) * (columns.before + width + columns.after)
+    check(batch * reached * channels * x.type.dtype.itemsize)
+    return Geometry(stride, dilation, (rows.output, columns.output), (rows.before, columns.before))
+
+
+LARGEST = 25
+"""Taps of the largest filter for which XNNPACK has a depthwise kernel; others are grouped convolutions to it."""
+
+
+def xnnpack_order(products: Products) -> Order:
+    """In which order XNNPACK sums a convolution: one kernel where every group has one channel in and out."""
+    weights, channels = known(products.weights), known(products.x)[3]
+    single = weights[products.axis] == channels and products.terms == weights[1] * weights[2] <= LARGEST
+    return Order.DOWN if single else Order.FUSED
 
 
 def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:

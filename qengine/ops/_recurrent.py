@@ -9,8 +9,11 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.reference.conv import clamped
+from ..kernels.reference.matrices import Diagonal, DynamicMatrix, FloatMatrix, Matrix
+from ..model import TensorType
 from ..op import Spec
 from ..options import ActivationFunctionType as Fused
+from ..scales import scale_of
 
 
 def activation(fused: Fused) -> Callable[[AnyArray], AnyArray]:
@@ -26,3 +29,12 @@ def activation(fused: Fused) -> Callable[[AnyArray], AnyArray]:
 def check_variable(spec: Spec, where: str) -> None:
     if not spec.is_variable:
         raise ModelError("expected a variable tensor, got one that keeps nothing", where)
+
+
+def matrix_of(array: AnyArray, spec: Spec, where: str, *, asymmetric: bool) -> Matrix:
+    """Weights as a cell's kernel takes them. Old files call signed weights UINT8. A vector is a diagonal."""
+    if array.ndim == 1:
+        return Diagonal(array)
+    if spec.type is TensorType.FLOAT32:
+        return FloatMatrix(array)
+    return DynamicMatrix(array.view(np.int8), scale_of(spec, where), asymmetric=asymmetric)

@@ -11,14 +11,19 @@ import numpy as np
 from ..delegate import FLOATS, takes_activation
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.float32.pool import plan_sum
 from ..kernels.emit.plan import Compiled
-from ..kernels.emit.pool import plan_mean
+from ..kernels.emit.pool import plan_mean, plan_mean_fixed
+from ..kernels.emit.rounding import FixedRule
 from ..kernels.emit.target import Target
+from ..kernels.reference.reduction import mean_rule
+from ..kernels.requantizers import Requantizer
 from ..model import Shape, TensorType
 from ..native import eight
 from ..op import DYNAMIC, Dynamic, Graphs, LikeInput, Op, Rule, Spec, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ..shapes import axis_of, known, volume
+from ._native import rule_of
 
 T = TensorType
 QUANTIZED = (T.INT8, T.UINT8, T.INT16)
@@ -79,18 +84,52 @@ class Reduction(Op):
         x, output = specs.input(0), specs.output()
 
         def compiled(target: Target) -> Compiled | str:
-            shape, axes = known(x), resolved(np.asarray(specs.input(1).value), len(known(x)))
-            if axes != tuple(range(axes[0], axes[-1] + 1)):
-                return "native sums need axes beside each other"
-            outer, reduced, inner = (
-                volume(shape[a:b]) for a, b in ((0, axes[0]), (axes[0], axes[-1] + 1), (axes[-1] + 1, len(shape)))
-            )
+            parts = _parts(specs)
+            if isinstance(parts, str):
+                return parts
+            outer, reduced, inner = parts
             if reduced * 256 >= 1 << 24:
                 return "sums beyond float32's integers"
             scale = scale_of_count(reduced)
             offset = np.float32(reduced * zero_point_of(x, "inputs[0]"))
             bias = np.float32(zero_point_of(output, "outputs[0]")) - offset * scale
             return plan_mean(target, outer, reduced, inner, eight(x), eight(output), float(scale), float(bias))
+
+        return compiled
+
+    def native_mean(self, specs: Specs, vectorized: Callable[[int], tuple[Requantizer, int]] | None) -> Native:
+        """The planner of means in fixed point, `vectorized` giving rule and bias where an image's mean has its own."""
+        x, output = specs.input(0), specs.output()
+
+        def compiled(target: Target) -> Compiled | str:
+            parts = _parts(specs)
+            if isinstance(parts, str):
+                return parts
+            if x.type is T.INT16:
+                return "no native kernel for these types"
+            outer, reduced, inner = parts
+            x_point = zero_point_of(x, "inputs[0]")
+            rule: Requantizer
+            axes = resolved(np.asarray(specs.input(1).value), len(known(x)))
+            if vectorized is not None and len(known(x)) == 4 and axes == (1, 2):
+                (rule, bias), start = vectorized(reduced), 0
+            else:
+                rule, bias = mean_rule(x.scale / output.scale, reduced), zero_point_of(output, "outputs[0]")
+                start = -x_point * reduced
+            native = rule_of(rule, inner, 0)
+            if isinstance(native, str):
+                return native
+            assert isinstance(native, FixedRule)
+            return plan_mean_fixed(target, outer, reduced, inner, eight(x), eight(output), native, start, bias)
+
+        return compiled
+
+    def native_float_sum(self, specs: Specs, *, mean: bool) -> Native:
+        """The planner of sums or means of float32 numbers."""
+
+        def compiled(target: Target) -> Compiled | str:
+            parts = _parts(specs)
+            return parts if isinstance(parts, str) else plan_sum(target, *parts, mean=mean)
 
         return compiled
 
@@ -108,6 +147,18 @@ class Reduction(Op):
 
     def version(self, specs: Specs) -> int:
         return {T.INT8: 2, T.INT16: 3}.get(specs.input(0).type, 1)
+
+
+def _parts(specs: Specs) -> tuple[int, int, int] | str:
+    """How many elements lie outside of the reduced axes, in them, and inside; or why that can't be said."""
+    shape, values = known(specs.input(0)), specs.input(1).value
+    if values is None:
+        return "axes are known only while running"
+    axes = resolved(values, len(shape))
+    first, end = (axes[0], axes[-1] + 1) if axes else (0, 0)
+    if axes != tuple(range(first, end)):
+        return "native sums need axes beside each other"
+    return volume(shape[:first]), volume(shape[first:end]), volume(shape[end:])
 
 
 def resolved(axes: AnyArray, rank: int) -> tuple[int, ...]:

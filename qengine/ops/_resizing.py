@@ -47,7 +47,6 @@ class Resizing(Op):
     def step(self, specs: Specs, kernel: Callable[[AnyArray, int, int], AnyArray], why: str = "") -> Step:
         """The Step of kernel(x, height, width)."""
         x, size = specs.input(0), specs.input(1)
-        dtype = x.type.dtype
         constant = None if size.value is None else wanted(size.value)
 
         def run(x: AnyArray, size: AnyArray) -> AnyArray:
@@ -57,10 +56,10 @@ class Resizing(Op):
             if volume(shape) > MEMORY:
                 raise RuntimeError(f"expected an image of at most {MEMORY} elements, got {list(shape)}")
             if volume(shape) == 0:
-                return np.zeros(shape, dtype)
+                return np.zeros(shape, x.dtype)
             if rows == 0 or columns == 0:
                 raise RuntimeError(f"expected an image with pixels, got {list(x.shape)}")
-            return kernel(x, height, width).astype(dtype, copy=False)
+            return kernel(x, height, width).astype(x.dtype, copy=False)
 
         return Step(run, f"{self.name.lower()}_{x.type.name.lower()}", why)
 

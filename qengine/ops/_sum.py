@@ -10,7 +10,10 @@ import numpy as np
 from ..delegate import takes_fused
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, Int64Array
+from ..kernels.emit.add_fixed import Vectors, plan_add_fixed
 from ..kernels.emit.elementwise import AddNumbers, plan_add
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.add import (
     CommonScale,
@@ -23,13 +26,15 @@ from ..kernels.reference.add import (
     add_power_of_two,
     add_scalar,
 )
+from ..kernels.reference.lanes import inner_loop
 from ..model import TensorType
 from ..native import eight
 from ..op import Specs, Step
 from ..options import ActivationFunctionType
 from ..scales import exponent_of, scale_of
 from ..shapes import known
-from ._elementwise import Native, plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
+from ._elementwise import plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
+from ._floats import Native, native_binary
 
 T = TensorType
 
@@ -52,7 +57,8 @@ def plan_plain(name: str, specs: Specs, profile: Profile, fused: ActivationFunct
     """Numbers that stand for themselves; integers wrap before they are clamped."""
     output = specs.output()
     function = np.add if sign == 1 else np.subtract
-    return plain(name, function, output, plain_clamp(output.type, fused, profile))
+    clamp = plain_clamp(output.type, fused, profile)
+    return plain(name, function, output, clamp, native_binary(name, specs, clamp.bounds))
 
 
 def plan_quantized(
@@ -79,8 +85,11 @@ def plan_quantized(
         if sign == 1 and common.output.shift > 0:
             raise ModelError(f"expected a scale above {2 ** (1 - common.left_shift)} times the inputs'", "outputs[0]")
         scalar = partial(add_scalar, scale=common, sign=sign)
-        rule = partial(add_optimized, scale=common) if profile is Profile.OPTIMIZED and sign == 1 else scalar
-        why = "twice the larger input scale"
+        fast = profile is Profile.OPTIMIZED and sign == 1
+        bounds = quantized_bounds(output, fused, profile)
+        native = partial(_plan_fixed, specs=specs, scale=common, sign=sign, bounds=bounds, fast=fast)
+        rule = partial(add_optimized, scale=common) if fast else scalar
+        return quantized(name, rule, output, bounds, "twice the larger input scale", native)
     return quantized(name, rule, output, quantized_bounds(output, fused, profile), why)
 
 
@@ -89,6 +98,22 @@ def _native(specs: Specs, scales: FloatScales, bounds: tuple[int, int]) -> Nativ
     a, b, output = specs.input(0), specs.input(1), specs.output()
     numbers = AddNumbers(scales.a, scales.b, scales.shift)
     return lambda target: plan_add(target, known(a), known(b), eight(a), eight(b), eight(output), numbers, *bounds)
+
+
+def _plan_fixed(
+    target: Target, specs: Specs, scale: CommonScale, sign: Sign, bounds: tuple[int, int], fast: bool
+) -> Compiled | str:
+    a, b, output = specs.input(0), specs.input(1), specs.output()
+    if output.type is T.INT16:
+        return "no native kernel for these types"
+    vectors = None
+    if fast:
+        loop = inner_loop(known(a), known(b))
+        wide = output.type is T.INT8 and not loop.scalar
+        vectors = Vectors(loop.length, 16 if wide else 8, wide) if loop.length else None
+        if vectors is not None and 255 * (a.scale + b.scale) / output.scale > 2**15 - 512:
+            return "sums may wrap in 16 bits"
+    return plan_add_fixed(target, known(a), known(b), eight(a), eight(b), eight(output), scale, sign, *bounds, vectors)
 
 
 def _shifts(specs: Specs, exponents: list[int], sign: Sign) -> tuple[int, int]:

@@ -22,12 +22,16 @@ class Add(Elementwise):
     code: ClassVar[int] = 0
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
+    retypes: ClassVar[bool] = True
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
     pot_scale_int16: bool = True
 
     def delegated(self, specs: Specs) -> bool:
         return takes_sum(specs, self.fused_activation_function)
+
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 8 if profile is Profile.OPTIMIZED and specs.input(0).type in (T.INT8, T.UINT8) else 1
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

@@ -27,6 +27,7 @@ class AddN(Elementwise):
 
     code: ClassVar[int] = 106
     types: ClassVar = (T.FLOAT32, T.INT32)
+    retypes: ClassVar[bool] = True
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         if len(specs.inputs) < 2:

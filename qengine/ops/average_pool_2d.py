@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..delegate import FLOATS, takes_fused
+from ..kernels.emit.float32.pool import plan_average_pool as float_average_pool
 from ..kernels.emit.pool import plan_average_pool
 from ..kernels.profile import Profile
 from ..kernels.reference.pooling import average_pool_float32, average_pool_integer
@@ -26,5 +27,5 @@ class AveragePool2D(Pool):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check(specs, profile, TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16)
         if specs.input(0).type is TensorType.FLOAT32:
-            return self.plan_float(specs, profile, average_pool_float32)
+            return self.plan_float(specs, profile, average_pool_float32, float_average_pool)
         return self.plan_integer(specs, average_pool_integer, self.bounds(specs.output(), profile), plan_average_pool)

@@ -13,6 +13,7 @@ from ..model import Shape
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import volume
 from . import _blocks
+from ._moving import moving
 from ._operands import integers
 
 
@@ -39,7 +40,7 @@ class BatchToSpaceNd(Op):
             spread(x.shape, blocks, crops)
             return batch_to_space(x, integers(blocks), crops)
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return _blocks.version(specs)

@@ -22,6 +22,7 @@ class BitwiseXor(Elementwise):
     code: ClassVar[int] = 160
     types: ClassVar = (T.INT8, T.UINT8, T.INT16, T.UINT16, T.INT32, T.UINT32)
     inputs: ClassVar[int] = 2
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

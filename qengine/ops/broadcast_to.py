@@ -14,6 +14,7 @@ from ..memory import room
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import INDICES, arity, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -41,7 +42,7 @@ class BroadcastTo(Op):
         def run(x: Array, shape: Array) -> Array:
             return np.array(np.broadcast_to(x, room(stretched(x.shape, shape), x.dtype)))
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 3, T.INT16: 3}, otherwise=2)

@@ -23,6 +23,7 @@ class Ceil(Elementwise):
     code: ClassVar[int] = 104
     types: ClassVar = (T.FLOAT32,)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

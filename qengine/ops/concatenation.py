@@ -16,6 +16,7 @@ from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step
 from ..options import ActivationFunctionType
 from ..shapes import axis_of, known
+from ._moving import moving
 from ._operands import DELEGATED, arity, of_type, oldest, same_scale, same_type, whole
 
 T = TensorType
@@ -90,7 +91,9 @@ class Concatenation(Op):
                 arrays = tuple(rescale_uint8(x, whole(part), whole(output)) for x, part in pairs)
             return np.concatenate([np.atleast_1d(x) for x in arrays], axis)
 
-        return Step(run, why="rescales in float32" if rescaled else "")
+        if rescaled:
+            return Step(run, why="rescales in float32")
+        return moving(Step(run), specs, range(len(parts)))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.FLOAT16: 6, T.INT4: 5, T.UINT32: 4, T.INT16: 3, T.INT8: 2})

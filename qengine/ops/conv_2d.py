@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.emit.convolution import plan_convolution
+from ..kernels.emit.dynamic.products import plan_convolution as dynamic_convolution
 from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
+from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
+from ..kernels.emit.float32.layer import Layer as FloatLayer
+from ..kernels.emit.float32.pieces import Order
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, conv_2d
 from ..kernels.reference.dynamic_range import (
@@ -24,9 +30,9 @@ from ..model import Shape, TensorType
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
-from ..shapes import known, of_rank, window
+from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding
+from ._products import Products, T, int16_rounding, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,21 +62,20 @@ class Conv2D(Op):
         return [(batch, *self._geometry(specs).output, outputs)]
 
     def _geometry(self, specs: Specs) -> Geometry:
-        _, height, width, _ = of_rank(specs.input(0), 4, "inputs[0]")
-        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
-        rows = window(height, tall, self.stride_h, self.dilation_h_factor, self.padding)
-        columns = window(width, wide, self.stride_w, self.dilation_w_factor, self.padding)
-        return Geometry(
-            (self.stride_h, self.stride_w),
-            (self.dilation_h_factor, self.dilation_w_factor),
-            (rows.output, columns.output),
-            (rows.before, columns.before),
-        )
+        stride, dilation = (self.stride_h, self.stride_w), (self.dilation_h_factor, self.dilation_w_factor)
+        return sliding(specs.input(0), specs.input(1), stride, dilation, self.padding)
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
         channels, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
         emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
+        single = depth == 1 and channels == known(specs.input(0))[3]
+
+        def native_float(target: Target, layer: FloatLayer) -> Compiled:
+            if single:
+                return float_depthwise(target, emitted, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)))
+            return float_convolution(target, emitted, layer)
+
         return Products(
             specs.input(0),
             filters,
@@ -82,7 +87,8 @@ class Conv2D(Op):
             self.fused_activation_function,
             "conv",
             native=lambda target, layer: plan_convolution(target, emitted, layer),
-            native_float=lambda target, layer: float_convolution(target, emitted, layer),
+            native_float=native_float,
+            native_dynamic=lambda target, layer, rows: dynamic_convolution(target, emitted, layer, rows),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -105,7 +111,7 @@ class Conv2D(Op):
         if products.is_dynamic:
             return self._plan_dynamic(products, profile, grouped)
         if products.x.type is T.FLOAT32:
-            return products.plan_float()
+            return products.plan_float(profile.pick(reference=Order.BIAS_LAST, xnnpack=xnnpack_order(products)))
         products.check_quantization()
         rounding = profile.pick(
             reference=DoubleRounding, optimized=DoubleRounding if grouped else HalfUp, xnnpack=Float32

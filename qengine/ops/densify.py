@@ -22,6 +22,7 @@ class Densify(Elementwise):
     code: ClassVar[int] = 124
     rule: ClassVar[Rule] = LikeInput()
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT8)
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

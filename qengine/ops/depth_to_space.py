@@ -13,6 +13,7 @@ from ..kernels.reference.movement import depth_to_space
 from ..model import Shape, TensorType
 from ..op import Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import of_rank
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, of_type, oldest, same_type
 
 T = TensorType
@@ -50,7 +51,7 @@ class DepthToSpace(Op):
         else:
             of_type(specs.input(0), (T.FLOAT32, T.UINT8, T.INT8, T.INT32, T.INT64), "inputs[0]")
 
-        return Step(lambda x: depth_to_space(x, self.block_size))
+        return moving(Step(lambda x: depth_to_space(x, self.block_size)), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2})

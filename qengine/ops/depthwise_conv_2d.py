@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from ..errors import ModelError, Unsupported
 from ..kernels.emit.depthwise import plan_depthwise
+from ..kernels.emit.dynamic.depthwise import plan_depthwise as dynamic_depthwise
 from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
+from ..kernels.emit.float32.pieces import Order
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
@@ -16,9 +18,9 @@ from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
 from ..op import Graphs, Op, Specs, Step, Weights
 from ..options import ActivationFunctionType, Padding
-from ..shapes import known, of_rank, window
+from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding
+from ._products import Products, T, int16_rounding, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +52,8 @@ class DepthwiseConv2D(Op):
         return [(batch, *self._geometry(specs).output, outputs)]
 
     def _geometry(self, specs: Specs) -> Geometry:
-        _, height, width, _ = of_rank(specs.input(0), 4, "inputs[0]")
-        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
-        rows = window(height, tall, self.stride_h, self.dilation_h_factor, self.padding)
-        columns = window(width, wide, self.stride_w, self.dilation_w_factor, self.padding)
-        return Geometry(
-            (self.stride_h, self.stride_w),
-            (self.dilation_h_factor, self.dilation_w_factor),
-            (rows.output, columns.output),
-            (rows.before, columns.before),
-        )
+        stride, dilation = (self.stride_h, self.stride_w), (self.dilation_h_factor, self.dilation_w_factor)
+        return sliding(specs.input(0), specs.input(1), stride, dilation, self.padding)
 
     def _products(self, specs: Specs) -> Products:
         geometry, filters = self._geometry(specs), specs.input(1)
@@ -76,6 +70,7 @@ class DepthwiseConv2D(Op):
             self.fused_activation_function,
             "depthwise_conv",
             native=lambda target, layer: plan_depthwise(target, emitted, layer),
+            native_dynamic=lambda target, layer, _: dynamic_depthwise(target, emitted, layer),
             native_float=lambda target, layer: float_depthwise(target, emitted, layer),
         )
 
@@ -100,7 +95,8 @@ class DepthwiseConv2D(Op):
             scaled = profile.pick(reference=scaled_together, optimized=scaled_weights_first)
             return products.plan_dynamic(quantize_asymmetric, scaled, known(products.x)[0])
         if products.x.type is T.FLOAT32:
-            return products.plan_float()
+            order = profile.pick(reference=Order.BIAS_LAST, optimized=Order.BIAS_FIRST, xnnpack=xnnpack_order(products))
+            return products.plan_float(order)
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()

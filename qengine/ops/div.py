@@ -24,10 +24,12 @@ from ._elementwise import (
     plain_clamp,
     quantized,
     quantized_bounds,
+    refuse_overflow,
     refuse_zero,
     stretches_beyond_4,
     zero_points,
 )
+from ._floats import native_binary
 
 T = TensorType
 
@@ -40,6 +42,7 @@ class Div(Elementwise):
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8, T.UINT8, T.INT16)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
 
@@ -54,7 +57,9 @@ class Div(Elementwise):
         clamp = plain_clamp(output.type, self.fused_activation_function, profile)
         if x.type is T.INT32:
             return plain("div", _divide_int32, output, clamp)
-        return plain("div", _divide_flushed if profile is Profile.XNNPACK else np.divide, output, clamp)
+        flush = profile is Profile.XNNPACK
+        native = native_binary("div", specs, clamp.bounds, flush=flush)
+        return plain("div", _divide_flushed if flush else np.divide, output, clamp, native)
 
     def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:
         output = specs.output()
@@ -74,6 +79,7 @@ class Div(Elementwise):
 
 def _divide_int32(a: AnyArray, b: AnyArray) -> AnyArray:
     refuse_zero(b)
+    refuse_overflow(a, b)
     wide: AnyArray = a.astype(np.int64)
     return np.asarray(np.sign(wide) * np.sign(b) * (np.abs(wide) // np.abs(b.astype(np.int64))))
 

@@ -23,6 +23,7 @@ class Exp(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 2}
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

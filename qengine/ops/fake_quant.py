@@ -20,6 +20,7 @@ class FakeQuant(Elementwise):
 
     code: ClassVar[int] = 80
     types: ClassVar = (TensorType.FLOAT32,)
+    retypes: ClassVar[bool] = True
 
     min: float = 0.0
     max: float = 0.0

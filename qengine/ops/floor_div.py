@@ -23,6 +23,7 @@ class FloorDiv(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT16, T.INT8)
     versions: ClassVar = {T.FLOAT32: 2, T.INT16: 3, T.INT8: 3}
     inputs: ClassVar[int] = 2
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

@@ -10,7 +10,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.division import floor_mod
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
-from ._elementwise import Elementwise, plain, refuse_zero
+from ._elementwise import Elementwise, plain, refuse_overflow, refuse_zero
 
 T = TensorType
 
@@ -23,6 +23,7 @@ class FloorMod(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT64, T.INT16, T.INT8)
     versions: ClassVar = {T.INT16: 2, T.INT8: 2}
     inputs: ClassVar[int] = 2
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
@@ -30,6 +31,7 @@ class FloorMod(Elementwise):
         def run(a: AnyArray, b: AnyArray) -> AnyArray:
             if b.dtype.kind == "i":
                 refuse_zero(b)
+                refuse_overflow(a, b)
             return floor_mod(a, b)
 
         return plain("floor_mod", run, specs.output())

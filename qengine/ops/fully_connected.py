@@ -12,7 +12,9 @@ from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, t
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit.dense import plan_dense
+from ..kernels.emit.dynamic.products import plan_dense as dynamic_dense
 from ..kernels.emit.float32.dense import plan_dense as float_dense
+from ..kernels.emit.float32.pieces import Order
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -82,6 +84,7 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             native=lambda target, layer: plan_dense(target, rows, layer),
+            native_dynamic=lambda target, layer, rows: dynamic_dense(target, rows, layer),
             native_float=lambda target, layer: float_dense(target, rows, layer),
         )
 
@@ -123,7 +126,11 @@ class FullyConnected(Op):
         if products.is_dynamic:
             return self._plan_dynamic(products, profile)
         if x.type is T.FLOAT32:
-            return products.plan_float()
+            alone = volume(known(products.output)[:-1]) == 1
+            optimized = Order.FOURS if alone else Order.BIAS_LAST
+            return products.plan_float(
+                profile.pick(reference=Order.BIAS_LAST, optimized=optimized, xnnpack=Order.FUSED)
+            )
         products.check_quantization()
         per_tensor = weights.quantization is not None and not weights.quantization.per_channel
         if per_tensor:
@@ -171,8 +178,9 @@ class FullyConnected(Op):
     def _plan_blockwise(self, products: Products, profile: Profile, rows: int) -> Step:
         """4-bit weights with a scale for every block of them.
 
-        XNNPACK rounds the scales to bfloat16; the optimized kernel doesn't apply the fused activation; the reference
-        kernel knows no blocks and takes 0 for the scale: what it gives is the bias.
+        XNNPACK rounds the scales to bfloat16; the optimized 4-bit kernel doesn't apply the fused activation; the
+        reference kernel, which also runs where that one takes no weights, knows no blocks and takes 0 for the scale:
+        what it gives is the bias.
         """
         block_scale = products.weights.block_scale
         if block_scale is None or products.weights.type is not T.INT4:
@@ -180,6 +188,8 @@ class FullyConnected(Op):
         depth, shape = known(products.weights)[1], known(products.output)
         if depth % block_scale.shape[1]:
             raise ModelError(f"expected blocks that divide {depth} columns, got {block_scale.shape[1]}", "inputs[1]")
+        if profile is Profile.OPTIMIZED and not self._fits_four_bit(products):
+            profile = Profile.REFERENCE
         scales = block_scale.astype(np.float32)
         low, high = (-np.inf, np.inf) if profile is Profile.OPTIMIZED else self.fused_activation_function.bounds
         quantize = profile.pick(reference=quantize_asymmetric, xnnpack=quantize_xnnpack)

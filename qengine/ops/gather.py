@@ -13,6 +13,7 @@ from ..memory import room
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known
+from ._moving import moving
 from ._operands import arity, indices, of_type, oldest, same_type
 
 T = TensorType
@@ -59,7 +60,7 @@ class Gather(Op):
             with indices("inputs[1]"):
                 return gather(x, positions, axis, batch)
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x, positions = specs.input(0), specs.input(1)

@@ -13,6 +13,7 @@ from ..memory import room
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known
+from ._moving import moving
 from ._operands import arity, indices, of_type, oldest, same_type
 
 T = TensorType
@@ -51,7 +52,7 @@ class GatherNd(Op):
             with indices("inputs[1]"):
                 return gather_nd(x, rows)
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x, rows = specs.input(0), specs.input(1)

@@ -32,6 +32,9 @@ class L2Normalization(Elementwise):
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 0
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()

@@ -30,6 +30,9 @@ class LocalResponseNormalization(Elementwise):
     alpha: float = 0.0
     beta: float = 0.0
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 0
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         of_rank(specs.input(0), 4, "inputs[0]")

@@ -37,6 +37,9 @@ class LogSoftmax(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8)
     versions: ClassVar = {T.INT8: 2}
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 0
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()

@@ -22,6 +22,7 @@ class LogicalOr(Elementwise):
     code: ClassVar[int] = 84
     types: ClassVar = (T.BOOL,)
     inputs: ClassVar[int] = 2
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

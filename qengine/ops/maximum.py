@@ -10,6 +10,7 @@ from ..kernels.reference.extremes import maximum, xnnpack_order
 from ..model import TensorType
 from ..op import Graphs, LikeInput, Rule, Specs, Step
 from ._elementwise import Elementwise, plain, plain_bfloat16, stretches_beyond_4
+from ._floats import native_extreme
 
 T = TensorType
 
@@ -23,12 +24,16 @@ class Maximum(Elementwise):
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         output = specs.output()
         function = xnnpack_order(maximum) if profile is Profile.XNNPACK else maximum
-        return plain("maximum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output)
+        native = native_extreme("max", specs, profile)
+        return plain(
+            "maximum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output, native=native
+        )
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

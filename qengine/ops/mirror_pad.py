@@ -15,6 +15,7 @@ from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..options import MirrorPadMode
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import INDICES, arity, of_type, oldest, same_scale, same_type, whole
 
 T = TensorType
@@ -63,7 +64,7 @@ class MirrorPad(Op):
             room(self._padded(x.shape, paddings), x.dtype)
             return np.pad(x, paddings, mode) if x.ndim else x
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT16: 3, T.INT8: 2})

@@ -35,6 +35,8 @@ from ._elementwise import (
     takes_elementwise,
     zero_points,
 )
+from ._floats import native_binary
+from ._native import rule_of
 
 T = TensorType
 
@@ -68,6 +70,9 @@ class Mul(Elementwise):
             ratio = np.float32(a.scale) * np.float32(b.scale) / np.float32(output.scale)
         return bool(2**-16 <= ratio < 2**8)
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return {T.INT8: 16, T.UINT8: 8}.get(specs.input(0).type, 1) if profile is Profile.OPTIMIZED else 1
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()
@@ -79,8 +84,10 @@ class Mul(Elementwise):
             return self._plan_narrowing(specs, profile)
         if x.type in (T.INT8, T.UINT8) or (x.type is T.INT16 and is_quantized(output)):
             return self._plan_quantized(specs, profile)
-        function = _multiply_flushed if profile is Profile.XNNPACK else np.multiply
-        return plain("mul", function, output, plain_clamp(output.type, self.fused_activation_function, profile))
+        flush = profile is Profile.XNNPACK
+        clamp = plain_clamp(output.type, self.fused_activation_function, profile)
+        native = native_binary("mul", specs, clamp.bounds, flush=flush)
+        return plain("mul", _multiply_flushed if flush else np.multiply, output, clamp, native)
 
     def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:
         output = specs.output()
@@ -90,7 +97,8 @@ class Mul(Elementwise):
         operands = Operands(points, rounding.from_real(np.asarray(product / scale_of(output, "outputs[0]"))))
         kernel = multiply_optimized if profile is Profile.OPTIMIZED and output.type is not T.INT16 else multiply
         bounds = quantized_bounds(output, self.fused_activation_function, profile)
-        native = partial(_plan_native, specs=specs, rule=operands.requantize, bounds=bounds)
+        narrow = kernel is multiply_optimized
+        native = partial(_plan_native, specs=specs, rule=operands.requantize, bounds=bounds, narrow=narrow)
         return quantized(
             "mul", partial(kernel, operands=operands), output, bounds, f"{rounding.__name__} rounding", native
         )
@@ -122,13 +130,18 @@ class Mul(Elementwise):
         return 2 if x.type is T.INT8 else 1
 
 
-def _plan_native(target: Target, specs: Specs, rule: Requantizer, bounds: tuple[int, int]) -> Compiled | str:
+def _plan_native(
+    target: Target, specs: Specs, rule: Requantizer, bounds: tuple[int, int], narrow: bool
+) -> Compiled | str:
     a, b, output = specs.input(0), specs.input(1), specs.output()
     if output.type is T.INT16:
         return "no native kernel for these types"
-    if not isinstance(rule, Float32):
-        return f"no native kernel rounds by {type(rule).__name__}"
-    return plan_mul(target, known(a), known(b), eight(a), eight(b), eight(output), float(rule.scale), *bounds)
+    if narrow and 2**16 * a.scale * b.scale / output.scale > 2**15 - 512:
+        return "products may wrap in 16 bits"
+    native = rule_of(rule, 1, eight(output).zero_point)
+    if isinstance(native, str):
+        return native
+    return plan_mul(target, known(a), known(b), eight(a), eight(b), eight(output), native, *bounds)
 
 
 def _multiply_flushed(a: AnyArray, b: AnyArray) -> AnyArray:

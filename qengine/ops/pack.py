@@ -13,6 +13,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import Graphs, LikeOutput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known
+from ._moving import moving
 from ._operands import NUMBERS, arity, of_type, oldest, same_scale, same_type
 
 T = TensorType
@@ -45,7 +46,7 @@ class Pack(Op):
         for i in range(self.values_count):
             same_scale(specs.input(i), specs.output(), f"inputs[{i}]")
 
-        return Step(lambda *parts: np.stack(parts, self.axis))
+        return moving(Step(lambda *parts: np.stack(parts, self.axis)), specs, range(self.values_count))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2, T.INT16: 3, T.UINT32: 4})

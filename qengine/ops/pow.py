@@ -22,6 +22,7 @@ class Pow(Elementwise):
     code: ClassVar[int] = 78
     types: ClassVar = (T.FLOAT32, T.INT32)
     inputs: ClassVar[int] = 2
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

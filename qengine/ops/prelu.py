@@ -16,6 +16,7 @@ from ..op import Graphs, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ..shapes import broadcast, known
 from ._elementwise import Elementwise, limits_of, plain, quantized
+from ._floats import native_binary
 from ._operands import arity, same_type
 
 T = TensorType
@@ -29,6 +30,7 @@ class Prelu(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8, T.INT16)
     inputs: ClassVar[int] = 2
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         arity(specs, 2)
@@ -48,7 +50,7 @@ class Prelu(Elementwise):
         self.check_type(specs, profile)
         x, alpha, output = specs.input(0), specs.input(1), specs.output()
         if x.type in (T.FLOAT32, T.FLOAT16):
-            return plain("prelu", activations.prelu, output)
+            return plain("prelu", activations.prelu, output, native=native_binary("prelu", specs))
         named = ((x, "inputs[0]"), (alpha, "inputs[1]"), (output, "outputs[0]"))
         point, alpha_point, output_point = (zero_point_of(spec, where) for spec, where in named)
         scale, alpha_scale, output_scale = (scale_of(spec, where) for spec, where in named)

@@ -9,8 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from ..delegate import FLOATS
-from ..errors import ModelError
+from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.quantize import ToBytes, plan_quantize
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.quantize import (
     Affine,
@@ -51,8 +54,10 @@ class Quantize(Elementwise):
 
     def check_output(self, x: Spec, output: Spec) -> None:
         allowed = _OUTPUTS.get(x.type, ())
+        if not allowed:
+            raise Unsupported(f"QUANTIZE of {x.type.name}", "inputs[0]")
         if output.type not in allowed:
-            names = " or ".join(type_.name for type_ in allowed) or "another input"
+            names = " or ".join(type_.name for type_ in allowed)
             raise ModelError(f"expected {names} of {x.type.name}, got {output.type.name}", "outputs[0]")
 
     def delegated(self, specs: Specs) -> bool:
@@ -67,6 +72,10 @@ class Quantize(Elementwise):
         with np.errstate(all="ignore"):
             ratio = np.float32(x.scale) / np.float32(output.scale)
         return bool(2**-8 <= ratio <= 128)
+
+    def block(self, specs: Specs, profile: Profile) -> int:
+        types = specs.input(0).type, specs.output().type
+        return 16 if profile is Profile.OPTIMIZED and all(type_ in _EIGHT_BITS for type_ in types) else 1
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
@@ -84,11 +93,15 @@ class Quantize(Elementwise):
             to = affine_of(output, "outputs[0]")
             return quantized("quantize", partial(quantize, to=to), output, bounds, "one scale a channel")
         to = Affine(scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]"))
+        native = partial(_plan_native, specs=specs, profile=profile)
         if profile is Profile.XNNPACK:
             rule = partial(quantize_xnnpack, to=to, high=bounds[1])
-            return quantized("quantize", lambda x: rule(x.astype(np.float32, copy=False)), output, bounds)
+            return quantized(
+                "quantize", lambda x: rule(x.astype(np.float32, copy=False)), output, bounds, native=native
+            )
         fast = profile is Profile.OPTIMIZED and output.type not in (T.INT4, T.UINT4)
-        return quantized("quantize", partial(quantize_optimized if fast else quantize, to=to), output, bounds)
+        kernel = partial(quantize_optimized if fast else quantize, to=to)
+        return quantized("quantize", kernel, output, bounds, native=native)
 
     def _plan_integer(self, specs: Specs, profile: Profile) -> Step:
         x, output = specs.input(0), specs.output()
@@ -117,6 +130,19 @@ class Quantize(Elementwise):
         if output.quantization is not None and output.quantization.per_channel:
             return 3
         return 2 if output.type is T.INT16 else 1
+
+
+def _plan_native(target: Target, specs: Specs, profile: Profile) -> Compiled | str:
+    x, output = specs.input(0), specs.output()
+    if x.type is not T.FLOAT32 or output.type not in _EIGHT_BITS:
+        return "no native kernel for these types"
+    size = output.size
+    parts = profile.pick(
+        reference=[(size, ToBytes.AWAY)],
+        optimized=[(size // 8 * 8, ToBytes.EVEN), (size % 8, ToBytes.DOUBLE)],
+        xnnpack=[(size, ToBytes.TOP)],
+    )
+    return plan_quantize(target, output.scale, eight(output), parts)
 
 
 def _stays(specs: Specs) -> bool:

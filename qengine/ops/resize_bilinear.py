@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
 from ..delegate import takes_activation, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.resize import plan_resize_bilinear
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.resize import (
     Centers,
@@ -25,7 +28,8 @@ from ..kernels.reference.resize import (
 )
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
-from ._resizing import Resizing
+from ..shapes import known
+from ._resizing import Resizing, wanted
 
 T = TensorType
 Mixing = Callable[[AnyArray, Places, Places], AnyArray]
@@ -66,7 +70,20 @@ class ResizeBilinear(Resizing):
                 raise RuntimeError(str(error)) from error
             return mixing(x, *places)
 
-        return self.step(specs, kernel)
+        def compiled(target: Target) -> Compiled | str:
+            size = specs.input(1).value
+            if mixing not in (bilinear_steps, bilinear_fixed_point) or x.type is T.INT16 or size is None:
+                return "no native kernel mixes these types by this rule"
+            (batch, *image), (height, width) = known(x), wanted(size)
+            try:
+                rows, columns = placing(image[0], height, centers), placing(image[1], width, centers)
+            except ValueError as error:
+                return str(error)
+            rule = "up" if mixing is bilinear_steps else "away"
+            shape = (image[0], image[1], image[2])
+            return plan_resize_bilinear(target, batch, shape, rows, columns, x.type is T.INT8, rule)
+
+        return replace(self.step(specs, kernel), compiled=compiled)
 
     def version(self, specs: Specs) -> int:
         if specs.input(0).type is T.INT16:

@@ -11,6 +11,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.resize import nearest, nearest_fixed_point, pick
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
+from ._moving import moving
 from ._resizing import Resizing
 
 
@@ -31,7 +32,7 @@ class ResizeNearestNeighbor(Resizing):
             rows, columns = (nearest_fixed_point(*s) if fixed_point else nearest(*s, centers) for s in sides)
             return pick(x, rows, columns)
 
-        return self.step(specs, kernel, "16-bit fixed point" if fixed_point else "")
+        return moving(self.step(specs, kernel, "16-bit fixed point" if fixed_point else ""), specs)
 
     def version(self, specs: Specs) -> int:
         if specs.input(0).type is TensorType.INT16:

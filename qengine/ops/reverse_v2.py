@@ -13,6 +13,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known, of_rank
+from ._moving import moving
 from ._operands import arity, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -47,7 +48,7 @@ class ReverseV2(Op):
                 raise ModelError(f"expected axes that follow each other, got {found}", "inputs[1]")
             return np.flip(x, tuple(found))
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 3, T.BOOL: 2})

@@ -23,6 +23,7 @@ class Round(Elementwise):
     code: ClassVar[int] = 116
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16)
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import DELEGATED, INDICES, arity, delegate_scales, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -60,8 +61,8 @@ class Slice(Op):
         x, begin, size = specs.input(0), specs.input(1).value, specs.input(2).value
         if begin is not None and size is not None:
             where = place(known(x), begin, size)
-            return Step(lambda x, *_: x[where])
-        return Step(lambda x, begin, size: x[place(x.shape, begin, size)])
+            return moving(Step(lambda x, *_: x[where]), specs)
+        return moving(Step(lambda x, begin, size: x[place(x.shape, begin, size)]), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

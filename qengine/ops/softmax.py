@@ -13,7 +13,7 @@ from ..delegate import FLOATS
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, Int64Array
 from ..kernels.emit.plan import Compiled
-from ..kernels.emit.softmax import plan_softmax
+from ..kernels.emit.softmax import plan_softmax, plan_softmax_fixed
 from ..kernels.emit.target import Target
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.profile import Profile
@@ -33,6 +33,7 @@ from ..op import Fixed, Graphs, Rule, Spec, Specs, Step
 from ..scales import scale_of, zero_point_of
 from ..shapes import known, volume
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
+from ._floats import native_softmax
 
 T = TensorType
 _WIDER = {T.INT8: (T.INT8, T.INT16), T.UINT8: (T.UINT8, T.INT16)}
@@ -60,13 +61,17 @@ class Softmax(Elementwise):
     def delegated(self, specs: Specs) -> bool:
         return self.beta == 1 and specs.input(0).type in FLOATS and specs.output().type in FLOATS
 
+    def block(self, specs: Specs, profile: Profile) -> int:
+        return 0
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()
         if len(known(x)) == 0:
             raise ModelError("expected at least one dimension, got a scalar", "inputs[0]")
         if x.type in FLOATS:
-            return plain("softmax", partial(softmax, beta=self.beta), output)
+            native = native_softmax(specs, self.beta)
+            return plain("softmax", partial(softmax, beta=self.beta), output, native=native)
         if x.type is T.INT16:
             return self._plan_int16(specs)
         zero_point_of(x, "inputs[0]")
@@ -74,7 +79,7 @@ class Softmax(Elementwise):
             _check(output, 1 / 256, -128)
         scale = float(scale_of(x, "inputs[0]"))
         if profile is Profile.REFERENCE:
-            return self._plan_fixed_point(scale, output)
+            return self._plan_fixed_point(scale, known(x), output)
         return self._plan_table(scale, known(x), output)
 
     def _plan_int16(self, specs: Specs) -> Step:
@@ -85,7 +90,7 @@ class Softmax(Elementwise):
         rule = partial(softmax_int16, multiplier=multiplier, shift=shift)
         return quantized("softmax", rows(rule), specs.output(), (0, 32767))
 
-    def _plan_fixed_point(self, scale: float, output: Spec) -> Step:
+    def _plan_fixed_point(self, scale: float, shape: Shape, output: Spec) -> Step:
         low, _ = limits_of(output)
         bits = output.type.bits
         numbers = FixedInput.of(scale, self.beta)
@@ -95,7 +100,12 @@ class Softmax(Elementwise):
         def rule(q: AnyArray) -> Int64Array:
             return softmax_fixed_point(q, numbers, bits) + low
 
-        return quantized("softmax", rows(rule), output, limits_of(output), "fixed point")
+        def native(target: Target) -> Compiled | str:
+            difference = np.arange(-255, 1)
+            powers = numbers.powers(difference, numbers.rescale(difference))
+            return plan_softmax_fixed(target, volume(shape[:-1]), shape[-1], bits, powers.astype(np.int32))
+
+        return quantized("softmax", rows(rule), output, limits_of(output), "fixed point", native)
 
     def _plan_table(self, scale: float, shape: Shape, output: Spec) -> Step:
         powers, output_scale = power_table(scale, self.beta), float(scale_of(output, "outputs[0]"))
@@ -106,11 +116,10 @@ class Softmax(Elementwise):
             return rounding(softmax_table(q, powers, output_scale)) + point
 
         def native(target: Target) -> Compiled | str:
-            if output.type is T.INT16:
-                return "no native kernel for these types"
-            if output_scale * 2.0**31 <= 1:
+            if output_scale * 2.0**30 <= 1:
                 return f"probabilities over a scale of {output_scale} exceed int32"
-            return plan_softmax(target, volume(shape[:-1]), shape[-1], eight(output), powers[::-1], output_scale)
+            bytes_out = None if output.type is T.INT16 else eight(output)
+            return plan_softmax(target, volume(shape[:-1]), shape[-1], bytes_out, powers[::-1], output_scale, point)
 
         return quantized("softmax", rows(rule), output, limits_of(output), "table of powers", native)
 

@@ -14,6 +14,7 @@ from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import volume
 from . import _blocks
+from ._moving import moving
 from ._operands import integers, whole
 
 T = TensorType
@@ -43,7 +44,7 @@ class SpaceToBatchNd(Op):
             room(batched(x.shape, blocks, paddings), x.dtype)
             return space_to_batch(x, integers(blocks), paddings, zero)
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return _blocks.version(specs)

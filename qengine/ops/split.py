@@ -13,6 +13,7 @@ from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known
 from . import _splitting
+from ._moving import moving
 from ._operands import DELEGATED, INDICES, NUMBERS, arity, delegate_scales, of_type, oldest, one_of, same_type
 
 T = TensorType
@@ -59,7 +60,7 @@ class Split(Op):
         else:
             of_type(specs.input(1), NUMBERS, "inputs[1]")
 
-        return Step(lambda axis, x: _splitting.pieces(x, *self._cut(x.shape, axis)))
+        return moving(Step(lambda axis, x: _splitting.pieces(x, *self._cut(x.shape, axis))), specs, (1,))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(1), {T.INT16: 4, T.INT32: 3, T.INT8: 2})

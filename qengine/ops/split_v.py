@@ -12,6 +12,7 @@ from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known, of_rank
 from . import _splitting
+from ._moving import moving
 from ._operands import INDICES, NUMBERS, arity, integers, of_type, oldest, one_of, same_type
 
 T = TensorType
@@ -42,7 +43,7 @@ class SplitV(Op):
         return _splitting.shapes(known(x), at, found)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        return Step(lambda x, lengths, axis: _splitting.pieces(x, *cut(x.shape, lengths, axis)))
+        return moving(Step(lambda x, lengths, axis: _splitting.pieces(x, *cut(x.shape, lengths, axis))), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 2})

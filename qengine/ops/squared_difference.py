@@ -15,6 +15,7 @@ from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..scales import scale_of
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
+from ._floats import native_binary
 
 T = TensorType
 
@@ -28,12 +29,13 @@ class SquaredDifference(Elementwise):
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8)
     versions: ClassVar = {T.INT8: 2}
     xnnpack: ClassVar = ()
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
         output = specs.output()
         if output.type is not T.INT8:
-            return plain("squared_difference", _squared_difference, output)
+            return plain("squared_difference", _squared_difference, output, native=native_binary("sqdiff", specs))
         named = ((specs.input(0), "inputs[0]"), (specs.input(1), "inputs[1]"), (output, "outputs[0]"))
         scales = Scales(*(float(scale_of(spec, where)) for spec, where in named))
         common = squared_difference_scale(scales, ZeroPoints(*zero_points(specs, must_be_zero=False)))

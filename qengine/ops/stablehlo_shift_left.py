@@ -18,6 +18,7 @@ class StablehloShiftLeft(StablehloBinary):
 
     code: ClassVar[int] = 207
     types: ClassVar[tuple[TensorType, ...]] = (TensorType.INT8, TensorType.INT16, TensorType.INT32)
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         return self.apply(specs, profile, left_shift)

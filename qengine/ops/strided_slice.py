@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known, of_rank
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, same_type
 
 T = TensorType
@@ -139,8 +140,8 @@ class StridedSlice(Op):
         begin, end, strides = (specs.input(i).value for i in (1, 2, 3))
         if begin is not None and end is not None and strides is not None:
             axes = self._axes(known(specs.input(0)), begin, end, strides)
-            return Step(lambda x, *_: take(x, axes))
-        return Step(lambda x, begin, end, strides: take(x, self._axes(x.shape, begin, end, strides)))
+            return moving(Step(lambda x, *_: take(x, axes)), specs)
+        return moving(Step(lambda x, begin, end, strides: take(x, self._axes(x.shape, begin, end, strides))), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -22,6 +22,7 @@ class Sub(Elementwise):
     code: ClassVar[int] = 41
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
+    retypes: ClassVar[bool] = True
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
     pot_scale_int16: bool = True

@@ -37,7 +37,8 @@ class Sum(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
         x, output = specs.input(0), specs.output()
         if x.type not in QUANTIZED:
-            return self.steps(specs, partial(reduced, np.add, initial=0))
+            native = self.native_float_sum(specs, mean=False) if x.type is T.FLOAT32 else None
+            return self.steps(specs, partial(reduced, np.add, initial=0), native=native)
         points = zero_point_of(x, "inputs[0]"), zero_point_of(output, "outputs[0]")
         if profile is Profile.REFERENCE:
             if x.type is T.INT16:

@@ -14,6 +14,7 @@ from ..memory import room
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known
+from ._moving import moving
 from ._operands import INDICES, arity, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -38,7 +39,7 @@ class Tile(Op):
             room(tiled(x.shape, times), x.dtype)
             return np.tile(x, integers(times))
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(0), {T.INT8: 3, T.STRING: 2})

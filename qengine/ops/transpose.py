@@ -12,6 +12,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import known
+from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, oldest, same_type
 
 T = TensorType
@@ -48,8 +49,8 @@ class Transpose(Op):
         order = specs.input(1).value
         if order is not None:
             fixed = axes(order, len(known(specs.input(0))))
-            return Step(lambda x, _: x.transpose(fixed))
-        return Step(lambda x, order: x.transpose(axes(order, x.ndim)))
+            return moving(Step(lambda x, _: x.transpose(fixed)), specs)
+        return moving(Step(lambda x, order: x.transpose(axes(order, x.ndim))), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

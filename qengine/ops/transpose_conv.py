@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.layer import Geometry
+from ..kernels.emit.transposed import plan_transposed
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import transpose_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_weights_first
@@ -71,6 +73,7 @@ class TransposeConv(Op):
     def _products(self, specs: Specs, output: Shape) -> Products:
         filters = specs.input(1)
         _, tall, wide, depth = of_rank(filters, 4, "inputs[1]")
+        _, height, width, _ = of_rank(specs.input(2), 4, "inputs[2]")
         padding = self._padding(specs, output)
 
         def sums(x: FloatingArray, weights: FloatingArray) -> FloatingArray:
@@ -87,6 +90,19 @@ class TransposeConv(Op):
             self.fused_activation_function,
             "transpose_conv",
             needs_bias=False,
+            native=lambda target, layer: plan_transposed(
+                target,
+                Geometry(
+                    output[0],
+                    (height, width, depth),
+                    (output[1], output[2], output[3]),
+                    (tall, wide),
+                    (self.stride_h, self.stride_w),
+                    before=padding,
+                ),
+                layer,
+                input=2,
+            ),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -99,7 +115,7 @@ class TransposeConv(Op):
         output = specs.output().shape
         if output is not None:
             step = self._plan(specs, profile, output)
-            return Step(lambda shape, weights, x, *bias: step.run(x, weights, *bias), step.kernel, step.why, step.macs)
+            return replace(step, run=lambda shape, weights, x, *bias: step.run(x, weights, *bias))
         return Step(
             lambda shape, weights, x, *bias: self._plan(specs, profile, self._output(specs, shape)).run(
                 x, weights, *bias

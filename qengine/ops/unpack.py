@@ -13,6 +13,7 @@ from ..kernels.profile import Profile
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
 from ..shapes import axis_of, known
+from ._moving import moving
 from ._operands import arity, of_type, oldest, same_scale, same_type
 
 T = TensorType
@@ -48,7 +49,7 @@ class Unpack(Op):
         def run(x: Array) -> tuple[Array, ...]:
             return tuple(np.moveaxis(x, self.axis, 0)[i, ...] for i in range(self.num))
 
-        return Step(run)
+        return moving(Step(run), specs)
 
     def version(self, specs: Specs) -> int:
         x = specs.input(0)

@@ -21,6 +21,7 @@ class ZerosLike(Elementwise):
 
     code: ClassVar[int] = 93
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT64)
+    retypes: ClassVar[bool] = True
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)

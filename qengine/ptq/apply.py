@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..affine import quantize
-from ..errors import ModelError
-from ..model import Blockwise, Graph, Model, Node, Quantization, Tensor, TensorType
-from ..op import Array, Op
-from ..ops import find
+from ..model import Graph, Model, Node, Quantization, Tensor, TensorType
+from .constants import Constants, operator
 from .draft import Draft, Placed, floats, rewritten, shared_buffers
 from .plan import Activation, Bias, GraphPlan, NodePlan, Operand, Parameters, Plan, Treatment, Weight
 from .trial import operator_for
-from .weights import Quantized, quantize_bias, quantize_weights, rescaled, widened_scales
 
 REAL = TensorType.FLOAT32
 
@@ -31,16 +29,22 @@ class Applied:
     weights: dict[tuple[int, int], tuple[float, float]]
 
 
-def apply(model: Model, plan: Plan, parameters: Parameters) -> Applied:
-    """The quantized model: `parameters` gives every grid of every graph its scale and zero point."""
+LearnedScales = Mapping[tuple[int, Weight], NDArray[np.float64]]
+"""Scales of weights that training chose, by tensor of the first graph and how it is kept."""
+
+
+def apply(model: Model, plan: Plan, parameters: Parameters, scales: LearnedScales | None = None) -> Applied:
+    """The quantized model: `parameters` gives every grid of every graph its scale and zero point; `scales` those of
+    weights that don't follow from the weights."""
     drafts, stands = [], []
     weights: dict[tuple[int, int], tuple[float, float]] = {}
     for number, (graph, part) in enumerate(zip(model.graphs, plan.graphs, strict=True)):
-        work = _Applying(model, number, graph, plan, part, parameters[number])
+        learned = scales if scales is not None and number == 0 else {}
+        work = _Applying(model, number, graph, plan, part, parameters[number], learned)
         work.run()
         drafts.append(work.draft)
         stands.append(work.stands)
-        weights |= {(number, at): sums for at, sums in work.errors.items()}
+        weights |= {(number, at): sums for at, sums in work.constants.errors.items()}
     result, moves = rewritten(model, drafts, stands)
     return Applied(shared_buffers(result), tuple(moves), weights)
 
@@ -49,19 +53,24 @@ class _Applying:
     """One graph being quantized. Every new tensor and node is made once, when it is first needed."""
 
     def __init__(
-        self, model: Model, number: int, graph: Graph, plan: Plan, part: GraphPlan, parameters: Sequence[Quantization]
+        self,
+        model: Model,
+        number: int,
+        graph: Graph,
+        plan: Plan,
+        part: GraphPlan,
+        parameters: Sequence[Quantization],
+        scales: LearnedScales,
     ) -> None:
         self.model, self.number, self.graph = model, number, graph
         self.plan, self.part, self.parameters = plan, part, parameters
         self.draft = Draft(graph)
         self.placed: list[Placed] = []
         self.stands: dict[int, int] = {}
-        self.errors: dict[int, tuple[float, float]] = {}
-        self.at = 0
+        self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters, scales)
         self._forms: dict[tuple[int, int | None], int] = {}
-        self._narrow: dict[tuple[int, Weight], Quantized] = {}
-        self._kept: dict[tuple[int, Weight | None, bytes], int] = {}
-        self._biases: dict[tuple[int, bytes, TensorType], int] = {}
+        self._unsigned: set[int] = set()
+        self._ended: dict[int, int] = {}
 
     def run(self) -> None:
         """Rewrites the draft."""
@@ -73,7 +82,7 @@ class _Applying:
             if i not in made and i not in self.graph.inputs and not tensor.is_constant:
                 self._forms[i, None] = i
         for at, (node, how) in enumerate(zip(self.graph.nodes, self.part.nodes, strict=True)):
-            self.at = at
+            self.constants.at = at
             self._node(node, how)
         outputs = [self._leave(i, types[1]) for i in self.graph.outputs]
         self.stands |= dict(zip(self.graph.outputs, outputs, strict=True))
@@ -95,20 +104,28 @@ class _Applying:
             self._forms[index, grid] = index
             return
         self._set(index, type_, _as_unsigned(quantization))
-        self._forms[index, grid] = self._convert(index, "QUANTIZE", self._type(grid), quantization)
+        self._unsigned.add(index)
 
     def _leave(self, index: int, type_: TensorType) -> int:
-        """The tensor that stands for an output: real, or integers of its grid."""
+        """The tensor that stands for an output: real, or integers of its grid. It has the output's name."""
         grid = self.part.tensors[index]
         if self.graph.tensors[index].type is not REAL or type_ is REAL or grid is None:
             return self._real(index)
-        quantized = self._on_grid(index, grid)
+        if index in self._ended:
+            return self._ended[index]
+        if index in self.graph.inputs and self.draft.tensors[index].type is type_:
+            return index
+        source = self._forms.get((index, grid), self._forms.get((index, None)))
         if type_ is self._type(grid):
-            return quantized
-        name = self.graph.tensors[index].name
-        result = self._convert(quantized, "QUANTIZE", type_, _as_unsigned(self.parameters[grid]))
-        self._rename(quantized, f"{name}_int8")
-        self._rename(result, name)
+            result = self._on_grid(index, grid)
+        else:
+            before = self._on_grid(index, grid) if source is None else source
+            result = self._convert(before, "QUANTIZE", type_, _as_unsigned(self.parameters[grid]))
+        if result != index and index not in self.graph.inputs and not self.graph.tensors[index].is_constant:
+            name, inner = self.graph.tensors[index].name, self.draft.tensors[index]
+            self._rename(index, f"{name}_{inner.type.name.lower()}")
+            self._rename(result, name)
+        self._ended[index] = result
         return result
 
     # --- forms of a tensor
@@ -125,7 +142,7 @@ class _Applying:
             return index
         grid = self.part.tensors[index]
         assert grid is not None
-        source = self._forms[index, grid]
+        source = self._forms.get((index, grid), index)
         result = self._convert(source, "DEQUANTIZE", REAL, None)
         if source == index and index not in self.graph.inputs:
             self._rename(source, f"{tensor.name}_{self._type(grid).name.lower()}")
@@ -148,15 +165,20 @@ class _Applying:
             )
             made = self.draft.constant(values, type_, tensor.name, quantization)
         else:
-            own = self.part.tensors[index]
-            key = (index, None) if (index, None) in self._forms else (index, own)
-            same = own is not None and key[1] == own and self.parameters[own] == quantization
-            if same and own is not None and self._type(own) is self._type(grid):
-                made = self._forms[key]
-            else:
-                made = self._convert(self._forms[key], "QUANTIZE", self._type(grid), quantization)
+            made = self._requantized(index, grid)
         self._forms[index, grid] = made
         return made
+
+    def _requantized(self, index: int, grid: int) -> int:
+        """A computed tensor on a grid that it isn't on yet."""
+        own, quantization = self.part.tensors[index], self.parameters[grid]
+        if (index, own) not in self._forms or own is None:
+            source = index if index in self._unsigned else self._forms[index, None]
+            return self._convert(source, "QUANTIZE", self._type(grid), quantization)
+        held = self._forms[index, own]
+        if self._type(own) is self._type(grid) and self.parameters[own] == quantization:
+            return held
+        return self._convert(held, "QUANTIZE", self._type(grid), quantization)
 
     def _convert(self, source: int, name: str, type_: TensorType, quantization: Quantization | None) -> int:
         """A QUANTIZE or DEQUANTIZE of a tensor, placed here; its output's index."""
@@ -205,7 +227,7 @@ class _Applying:
             intermediates=middle,
             version=None if changed else node.version,
         )
-        self.placed.append(Placed(made, (self.at,)))
+        self.placed.append(Placed(made, (self.constants.at,)))
 
     def _activation(self, how: NodePlan) -> TensorType | None:
         return next((self._type(o.grid) for o in how.inputs if isinstance(o, Activation)), None)
@@ -234,131 +256,10 @@ class _Applying:
                 return index
             return self._on_grid(index, operand.grid)
         if isinstance(operand, Weight):
-            return self._weight(node, position, operand, how)
+            return self.constants.weight(node, position, operand, how)
         if isinstance(operand, Bias):
-            return self._bias(node, position, operand, how)
+            return self.constants.bias(node, position, operand, how)
         return self._real(index)
-
-    # --- constants
-
-    def _weight(self, node: Node, position: int, weight: Weight, how: NodePlan) -> int:
-        """The narrowed constant's index, behind its DEQUANTIZE where it is decoded."""
-        index = node.inputs[position]
-        if weight.type is TensorType.FLOAT16:
-            return self._half(index)
-        made = self._quantized(node, position, weight, how)
-        self._note(floats(self.graph.tensors[index]), made.real())
-        key = (index, weight, made.scales.tobytes())
-        if key not in self._kept:
-            self._kept[key] = self._keep(index, weight, made)
-        return self._kept[key]
-
-    def _half(self, index: int) -> int:
-        tensor = self.graph.tensors[index]
-        values = self._finite(tensor)
-        limit = float(np.finfo(np.float16).max)
-        if np.abs(values).max(initial=0) > limit:
-            raise ModelError(
-                f"expected constants within float16's {limit}, got {np.abs(values).max()} in {tensor.name!r}: "
-                "keep the nodes that read it in float",
-                self._place(),
-            )
-        self._note(values, values.astype(np.float16))
-        key = (index, None, b"")
-        if key not in self._kept:
-            narrow = self.draft.constant(values.astype(np.float16), TensorType.FLOAT16, f"{tensor.name}_float16")
-            self._kept[key] = self._decoded(narrow, tensor)
-        return self._kept[key]
-
-    def _note(self, real: Array, narrow: Array) -> None:
-        """Adds the error of this node's weights up."""
-        signal, noise = self.errors.get(self.at, (0.0, 0.0))
-        squares = float(np.sum(np.square(real, dtype=np.float64)))
-        self.errors[self.at] = signal + squares, noise + float(np.sum((real - narrow.astype(np.float64)) ** 2))
-
-    def _keep(self, index: int, weight: Weight, made: Quantized) -> int:
-        tensor = self.graph.tensors[index]
-        if made.block_size:
-            scales = self.draft.constant(made.scales.astype(np.float16), TensorType.FLOAT16, f"{tensor.name}_scales")
-            quantization = Quantization(details=Blockwise(scales, -1, made.block_size))
-        else:
-            quantization = Quantization.of(made.scales, 0, made.axis)
-        name = f"{tensor.name}_{weight.type.name.lower()}" if weight.decoded else tensor.name
-        kept = self.draft.constant(made.values, weight.type, name, quantization)
-        return self._decoded(kept, tensor) if weight.decoded else kept
-
-    def _decoded(self, kept: int, tensor: Tensor) -> int:
-        """The real form of a narrowed constant, behind a DEQUANTIZE."""
-        result = self.draft.add(Tensor(tensor.name, tensor.shape, REAL))
-        self.placed.append(Placed(Node(operator("DEQUANTIZE"), (kept,), (result,))))
-        return result
-
-    def _quantized(self, node: Node, position: int, weight: Weight, how: NodePlan) -> Quantized:
-        """Weights as integers, with wider scales where an int32 bias would overflow otherwise."""
-        index = node.inputs[position]
-        values = self._finite(self.graph.tensors[index])
-        if (index, weight) not in self._narrow:
-            observer = self.plan.recipe.weight_observer
-            made = quantize_weights(values, weight.type, weight.axis, observer, weight.block_size, weight.bits)
-            self._narrow[index, weight] = made
-        made = self._narrow[index, weight]
-        for at, operand in enumerate(how.inputs):
-            if isinstance(operand, Bias) and operand.weight == position and operand.type is TensorType.INT32:
-                bias = floats(self.graph.tensors[node.inputs[at]])
-                scales = made.scales.astype(np.float64)
-                wider = widened_scales(bias, self._input_scale(node, operand, how), scales)
-                if (wider != scales).any():
-                    return rescaled(values, wider, weight.type, weight.axis)
-        return made
-
-    def _input_scale(self, node: Node, bias: Bias, how: NodePlan) -> float:
-        operand = how.inputs[bias.activation]
-        assert isinstance(operand, Activation)
-        scale = self.parameters[operand.grid].scale
-        assert scale is not None
-        return float(scale[0])
-
-    def _bias(self, node: Node, position: int, bias: Bias, how: NodePlan) -> int:
-        """The bias in units of input scale * weight scale."""
-        index = node.inputs[position]
-        tensor = self.graph.tensors[index]
-        values = self._finite(tensor)
-        weight = how.inputs[bias.weight]
-        if isinstance(weight, Weight):
-            weight_scales = self._quantized(node, bias.weight, weight, how).scales
-        else:
-            assert isinstance(weight, Activation)
-            held = self.parameters[weight.grid].scale
-            assert held is not None
-            weight_scales = held
-        scales = (np.float32(self._input_scale(node, bias, how)) * weight_scales).astype(np.float32)
-        if (scales < np.finfo(np.float32).tiny).any():
-            raise ModelError(
-                f"expected scales whose product float32 holds, got {self._input_scale(node, bias, how)} of the input "
-                f"and {weight_scales.min()} of weights: keep this node in float",
-                self._place(),
-            )
-        key = (index, scales.tobytes(), bias.type)
-        if key not in self._biases:
-            q = quantize_bias(values, scales, bias.type)
-            self._biases[key] = self.draft.constant(q, bias.type, tensor.name, Quantization.of(scales))
-        return self._biases[key]
-
-    def _finite(self, tensor: Tensor) -> Array:
-        values = floats(tensor)
-        if not np.isfinite(values).all():
-            raise ModelError(f"expected finite constants, got NaN or infinity in {tensor.name!r}", self._place())
-        return values
-
-    def _place(self) -> str:
-        return f"$.subgraphs[{self.number}].operators[{self.at}]"
-
-
-def operator(name: str) -> Op:
-    """An operator without options, by name."""
-    found = find(name)
-    assert found is not None
-    return found()
 
 
 def _as_unsigned(quantization: Quantization) -> Quantization:

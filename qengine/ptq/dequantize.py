@@ -87,6 +87,7 @@ class _Reals:
         low, high = q.low, q.high
         if (low is None or high is None) and q.scale is not None and tensor.type in _NUMBERS:
             least, most = integer_range(tensor.type)
+            least += tensor.type is TensorType.INT16
             points = np.zeros(len(q.scale), np.int64) if q.zero_point is None else q.zero_point
             low = ((least - points) * q.scale).astype(np.float32)
             high = ((most - points) * q.scale).astype(np.float32)
@@ -130,8 +131,11 @@ class _Reals:
         return all(self.draft.tensors[i].type is REAL for i in (node.inputs[0], node.outputs[0]))
 
     def _merge(self, gone: int, source: int) -> None:
-        """Tensor `gone` is `source` from here on."""
+        """Tensor `gone` is `source` from here on; its range stays, where `source` has none."""
         self.same[gone] = source
+        if self.draft.tensors[source].quantization is None and not self.draft.tensors[source].is_constant:
+            kept = replace(self.draft.tensors[source], quantization=self.draft.tensors[gone].quantization)
+            self.draft.tensors[source] = kept
 
     def _float_node(self, node: Node) -> Node:
         op = node.op

@@ -21,24 +21,32 @@ class Placed:
 
 
 class Draft:
-    """One graph as lists. Tensors are only ever added; `finish` drops the ones that nothing names."""
+    """One graph as lists. Tensors are only ever added; `finish` drops the ones that nothing names.
+
+    `nodes` is replaced as a whole or changed by methods: who makes and who reads what is worked out once in between.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.source = graph
         self.tensors: list[Tensor] = list(graph.tensors)
-        self.nodes: list[Placed] = [Placed(node, (number,)) for number, node in enumerate(graph.nodes)]
+        self._nodes: list[Placed] = [Placed(node, (number,)) for number, node in enumerate(graph.nodes)]
+        self._producers: dict[int, int] | None = None
+        self._uses: dict[int, list[tuple[int, int]]] | None = None
         self.inputs: list[int] = list(graph.inputs)
         self.outputs: list[int] = list(graph.outputs)
         self._names = {tensor.name for tensor in graph.tensors}
+        self._numbered: dict[int, tuple[str, str]] = {}
 
     def add(self, tensor: Tensor) -> int:
-        """A new tensor's index; its name gets a number where it is taken."""
+        """A new tensor's index; its name gets a number where it is taken, unless the one that has it is dropped."""
         stem, name, count = tensor.name or "tensor", tensor.name or "tensor", 0
         while name in self._names:
             count += 1
             name = f"{stem}_{count}"
         self._names.add(name)
         self.tensors.append(replace(tensor, name=name))
+        if name != stem:
+            self._numbered[len(self.tensors) - 1] = (name, stem)
         return len(self.tensors) - 1
 
     def constant(
@@ -48,17 +56,32 @@ class Draft:
         data = Buffer(pack(values, type_))
         return self.add(Tensor(name, tuple(values.shape), type_, data, quantization))
 
-    def producers(self) -> dict[int, int]:
-        """By tensor: the position of the node that computes it."""
-        return {i: at for at, placed in enumerate(self.nodes) for i in placed.node.outputs}
+    @property
+    def nodes(self) -> Sequence[Placed]:
+        """In order of execution."""
+        return self._nodes
 
-    def uses(self) -> dict[int, list[tuple[int, int]]]:
+    @nodes.setter
+    def nodes(self, nodes: Iterable[Placed]) -> None:
+        self._nodes = list(nodes)
+        self._producers = self._uses = None
+
+    def producers(self) -> Mapping[int, int]:
+        """By tensor: the position of the node that computes it."""
+        if self._producers is None:
+            self._producers = {i: at for at, placed in enumerate(self._nodes) for i in placed.node.outputs}
+        return self._producers
+
+    def uses(self) -> Mapping[int, Sequence[tuple[int, int]]]:
         """By tensor: the (node, input) positions that read it."""
+        if self._uses is not None:
+            return self._uses
         found: dict[int, list[tuple[int, int]]] = {}
         for at, placed in enumerate(self.nodes):
             for position, i in enumerate(placed.node.inputs):
                 if i >= 0:
                     found.setdefault(i, []).append((at, position))
+        self._uses = found
         return found
 
     def reroute(self, before: int, after: int) -> None:
@@ -67,7 +90,8 @@ class Draft:
         for at, placed in enumerate(self.nodes):
             if before in placed.node.inputs:
                 inputs = tuple(after if i == before else i for i in placed.node.inputs)
-                self.nodes[at] = replace(placed, node=replace(placed.node, inputs=inputs))
+                self._nodes[at] = replace(placed, node=replace(placed.node, inputs=inputs))
+        self._producers = self._uses = None
 
     def change(self, at: int, *, op: Op | None = None, inputs: Sequence[int] | None = None) -> None:
         """Another operator or other inputs for node `at`; its version is computed anew when the model is written."""
@@ -78,14 +102,16 @@ class Draft:
             inputs=placed.node.inputs if inputs is None else tuple(inputs),
             version=None,
         )
-        self.nodes[at] = replace(placed, node=node)
+        self._nodes[at] = replace(placed, node=node)
+        self._producers = self._uses = None
 
     def absorb(self, keeper: int, gone: int, *, output: int | None = None) -> None:
         """Node `gone` has become part of node `keeper`, whose output is then `output`."""
         kept, lost = self.nodes[keeper], self.nodes[gone]
         node = kept.node if output is None else replace(kept.node, outputs=(output,))
-        self.nodes[keeper] = Placed(node, (*kept.origin, *lost.origin))
-        del self.nodes[gone]
+        self._nodes[keeper] = Placed(node, (*kept.origin, *lost.origin))
+        del self._nodes[gone]
+        self._producers = self._uses = None
 
     def finish(self, named: Iterable[int] = ()) -> tuple[Graph, dict[int, int]]:
         """The graph without unused tensors, and where each tensor that stays went. `named` ones stay."""
@@ -99,11 +125,21 @@ class Draft:
                 if i not in used:
                     used.add(i)
                     pending.append(i)
+        self._drop_numbers(used)
         moved = {old: new for new, old in enumerate(sorted(used))}
         tensors = tuple(_moved_tensor(self.tensors[i], moved) for i in sorted(used))
         nodes = tuple(_moved_node(placed.node, moved) for placed in self.nodes)
         inputs, outputs = (tuple(moved[i] for i in part) for part in (self.inputs, self.outputs))
         return replace(self.source, tensors=tensors, nodes=nodes, inputs=inputs, outputs=outputs), moved
+
+    def _drop_numbers(self, used: set[int]) -> None:
+        """Gives tensors the names they were to have, where the ones that had them are gone."""
+        taken = {self.tensors[i].name for i in used}
+        for i in sorted(used & self._numbered.keys()):
+            name, stem = self._numbered[i]
+            if self.tensors[i].name == name and stem not in taken:
+                self.tensors[i] = replace(self.tensors[i], name=stem)
+                taken.add(stem)
 
 
 def rewritten(

@@ -37,8 +37,9 @@ _CLAMPS = {
 
 def fuse_activations(draft: Draft, named: set[int]) -> bool:
     """RELU, RELU6 and RELU_N1_TO_1 into the node that computes their input. Whether something changed."""
-    for at, placed in enumerate(draft.nodes):
-        node = placed.node
+    changed, at = False, -1
+    while (at := at + 1) < len(draft.nodes):
+        node = draft.nodes[at].node
         if node.op.name not in _CLAMPS:
             continue
         producer = _only_reader(draft, node.inputs[0], named)
@@ -48,14 +49,15 @@ def fuse_activations(draft: Draft, named: set[int]) -> bool:
         if _activation(op) is ActivationFunctionType.NONE:
             draft.change(producer, op=with_options(op, fused_activation_function=_CLAMPS[node.op.name]))
             draft.absorb(producer, at, output=node.outputs[0])
-            return True
-    return False
+            changed, at = True, at - 1
+    return changed
 
 
 def fold_scaling(draft: Draft, named: set[int]) -> bool:
     """MUL, DIV, ADD or SUB of a convolution's output and a constant a channel, into its weights and bias."""
-    for at, placed in enumerate(draft.nodes):
-        node = placed.node
+    changed, at = False, -1
+    while (at := at + 1) < len(draft.nodes):
+        node = draft.nodes[at].node
         if node.op.name not in ("MUL", "DIV", "ADD", "SUB") or len(node.inputs) != 2:
             continue
         found = _scaling(draft, at, named)
@@ -66,8 +68,8 @@ def fold_scaling(draft: Draft, named: set[int]) -> bool:
         op = draft.nodes[producer].node.op
         draft.change(producer, op=with_options(op, fused_activation_function=_activation(node.op)))
         draft.absorb(producer, at, output=node.outputs[0])
-        return True
-    return False
+        changed, at = True, at - 1
+    return changed
 
 
 def _scaling(draft: Draft, at: int, named: set[int]) -> tuple[int, NDArray[Any], NDArray[Any]] | None:
@@ -137,12 +139,12 @@ def _rescale(draft: Draft, at: int, factor: NDArray[Any], shift: NDArray[Any]) -
 
 def fold_padding(draft: Draft, named: set[int]) -> bool:
     """PAD by zeros before convolutions without padding, where SAME adds the very same zeros."""
-    uses = draft.uses()
-    for at, placed in enumerate(draft.nodes):
-        node = placed.node
-        if node.op.name != "PAD" or node.outputs[0] in named or not uses.get(node.outputs[0]):
+    changed, at = False, -1
+    while (at := at + 1) < len(draft.nodes):
+        node = draft.nodes[at].node
+        if node.op.name != "PAD" or node.outputs[0] in named or not draft.uses().get(node.outputs[0]):
             continue
-        readers = uses[node.outputs[0]]
+        readers = draft.uses()[node.outputs[0]]
         margins = _margins(draft, at)
         if margins is None or not all(p == 0 and _is_same(draft, reader, at, margins) for reader, p in readers):
             continue
@@ -152,8 +154,8 @@ def fold_padding(draft: Draft, named: set[int]) -> bool:
         draft.reroute(node.outputs[0], node.inputs[0])
         first = min(reader for reader, _ in readers)
         draft.absorb(first, at)
-        return True
-    return False
+        changed, at = True, at - 1
+    return changed
 
 
 def _margins(draft: Draft, at: int) -> NDArray[Any] | None:

@@ -15,14 +15,19 @@ CLOSE = 1e-5
 """How far from a whole multiple a value may be, in steps: float32's rounding of 127 steps is below 1e-5."""
 
 
+DISTINCT = 4
+"""How many different magnitudes are evidence: fewer may be whole multiples of something by chance."""
+
+
 def step_of(row: NDArray[Any], most: int) -> float | None:
     """The largest step of which all values (n,) are whole multiples, at most `most` of them; None where there is none.
 
-    None as well where the greatest magnitude is `most` steps already: there the ordinary scale is that step.
+    None as well where the greatest magnitude is `most` steps already (there the ordinary scale is that step), and where
+    there are fewer than `DISTINCT` magnitudes other than 0.
     """
     magnitudes = np.unique(np.abs(row.astype(np.float64)))
     magnitudes = magnitudes[magnitudes > 0]
-    if len(magnitudes) == 0:
+    if len(magnitudes) < DISTINCT:
         return None
     top = float(magnitudes[-1])
     gaps = np.diff(magnitudes, prepend=0.0)

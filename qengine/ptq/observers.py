@@ -74,16 +74,16 @@ def _strict(rising: Floats, edges: Floats) -> tuple[Floats, Floats]:
 
 
 def _entropy(observer: Observer, summary: Summary, levels: int) -> Range:
-    """Both ends shrunk together in 128 steps; the part cut off is added to the end bins, as quantizing does."""
+    """Magnitudes beyond a threshold cut off, in 128 steps; what is cut is added to the end bins, as quantizing does."""
     histogram = summary.histogram
     if histogram.exponent is None or levels >= 2 * HALF:
         return summary.low, summary.high
     best, chosen = math.inf, (summary.low, summary.high)
     first, last = _ends(histogram)
-    for step in range(128, 7, -1):
-        start = HALF - math.ceil((HALF - first) * step / 128) if first < HALF else HALF
-        stop = HALF + math.ceil((last - HALF) * step / 128) if last > HALF else HALF
-        if stop - start < 2:
+    for step in range(128, 0, -1):
+        reach = math.ceil(max(HALF - first, last - HALF) * step / 128)
+        start, stop = max(min(first, HALF), HALF - reach), min(max(last, HALF), HALF + reach)
+        if stop - start < min(levels, last - first):
             break
         divergence = _divergence(histogram.counts, start, stop, levels)
         if divergence < best:

@@ -8,19 +8,16 @@ bits. In 16 bits, where a second rounding costs nothing, each keeps its own and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from ..errors import ModelError, Unsupported
+from ..errors import Unsupported
 from ..model import Graph, Model, Node, Shape, TensorType
-from ..op import Fixed, LikeInput, LikeOutput, Unquantized
-from .plan import Activation, Bias, GraphPlan, Grid, NodePlan, Operand, Plan, Treatment, Weight
-from .recipe import Recipe, Scheme
-from .recurrent import Recurrent, recurrent_operands
+from ..op import Fixed, LikeInput, LikeOutput
+from .choose import REAL, Choice, Chooser
+from .plan import Activation, GraphPlan, Grid, NodePlan, Operand, Plan, Treatment
+from .recipe import Recipe
 from .trial import Trial
-
-REAL = TensorType.FLOAT32
-_CALLERS = ("CALL", "CALL_ONCE", "IF", "STABLEHLO_COMPOSITE", "WHILE")
-_CONVERSIONS = ("CAST", "DEQUANTIZE", "FAKE_QUANT", "QUANTIZE")
 
 
 def place(
@@ -36,228 +33,43 @@ def place(
     by graph and index, where running has shown them; else the file's.
     """
     trial = Trial(model, shapes)
+    replaced = _replaced(model)
     graphs = []
     refused: list[str] = []
     for number, graph in enumerate(model.graphs):
-        walk = _Walk(number, graph, recipe, trial)
-        walk.choose(None if origins is None else origins[number], None if source is None else source.graphs[number])
-        refused += walk.refused
-        graphs.append(walk.plan())
+        chooser = Chooser(number, graph, recipe, trial, is_replaced=number in replaced)
+        choices = chooser.choose(
+            None if origins is None else origins[number], None if source is None else source.graphs[number]
+        )
+        refused += chooser.refused
+        graphs.append(Walk(number, graph, recipe, choices).plan())
     if refused:
         listed = "; ".join(refused[:5]) + (f"; and {len(refused) - 5} more" if len(refused) > 5 else "")
         raise Unsupported(
-            f"expected operators that can be quantized so, got {listed}. Name them in keep_in_float, or give the "
-            "recipe unquantizable='float' to leave all such nodes float between DEQUANTIZE and QUANTIZE"
+            f"expected operators that can be quantized so, got {listed}. Name them in keep_in_float, or give "
+            "the recipe unquantizable='float' to leave all such nodes float between DEQUANTIZE and QUANTIZE"
         )
     return Plan(recipe, tuple(graphs))
 
 
-@dataclass
-class _Choice:
-    """What is decided about one node before grids are."""
+def _replaced(model: Model) -> set[int]:
+    """Graphs that say what a STABLEHLO_COMPOSITE computes: the runtime's delegate may do so otherwise, in float."""
+    found = set()
+    for graph in model.graphs:
+        for node in graph.nodes:
+            composite: Any = node.op
+            if node.op.name == "STABLEHLO_COMPOSITE":
+                found.add(int(composite.decomposition_subgraph_index))
+    return found
 
-    treatment: Treatment
-    scheme: Scheme
-    operands: tuple[Operand, ...]
-    recurrent: Recurrent | None = None
-    why: str = ""
 
+class Walk:
+    """The grids of one graph whose nodes are decided."""
 
-class _Walk:
-    """One graph on its way to a GraphPlan."""
-
-    def __init__(self, number: int, graph: Graph, recipe: Recipe, trial: Trial) -> None:
-        self.number, self.graph, self.recipe, self.trial = number, graph, recipe, trial
-        self.choices: list[_Choice] = []
-        self.refused: list[str] = []
+    def __init__(self, number: int, graph: Graph, recipe: Recipe, choices: Sequence[Choice]) -> None:
+        self.number, self.graph, self.recipe, self.choices = number, graph, recipe, choices
         self.grids: list[Grid] = []
         self._found: dict[tuple[int, TensorType], int] = {}
-
-    # --- what becomes of each node
-
-    def choose(self, origins: Sequence[tuple[int, ...]] | None, source: Graph | None) -> None:
-        """Decides every node's treatment and how its constants are kept."""
-        for at, node in enumerate(self.graph.nodes):
-            origin = (at,) if origins is None else origins[at]
-            self.choices.append(self._choose(node, self._scheme(node, origin, source or self.graph), at))
-        self._release()
-
-    def _scheme(self, node: Node, origin: tuple[int, ...], source: Graph) -> Scheme:
-        merged = [source.nodes[i] for i in origin] or [node]
-        operators = {part.op.name for part in (*merged, node)}
-        names = {source.tensors[i].name or "" for part in merged for i in part.outputs}
-        names |= {self.graph.tensors[i].name or "" for i in node.outputs}
-        for rule in self.recipe.rules:
-            if rule.matches(self.number, operators, names, set(origin)):
-                return rule.resolved
-        return self.recipe.scheme
-
-    def _choose(self, node: Node, scheme: Scheme, at: int) -> _Choice:
-        nothing: tuple[Operand, ...] = (None,) * len(node.inputs)
-        if not any(self._is_real(i) for i in (*node.inputs, *node.outputs)):
-            return _Choice(Treatment.UNTOUCHED, scheme, nothing)
-        self._check_float(node, at)
-        if scheme.compute == "float":
-            return _Choice(Treatment.FLOAT, scheme, nothing, why="" if self.recipe.scheme is scheme else "by a rule")
-        if node.op.name in _CALLERS:
-            return _Choice(Treatment.FLOAT, scheme, nothing, why="hands real numbers to another graph")
-        if self._keeps_resources(node):
-            return _Choice(Treatment.FLOAT, scheme, nothing, why="keeps real numbers in a resource")
-        if scheme.compute == "integer":
-            return self._choose_integer(node, scheme, at)
-        return self._choose_weights(node, scheme)
-
-    def _check_float(self, node: Node, at: int) -> None:
-        """ModelError where the node is quantized already."""
-        for i in (*node.inputs, *node.outputs):
-            quantization = None if i < 0 else self.graph.tensors[i].quantization
-            if quantization is None or self.graph.tensors[i].type is REAL:
-                continue
-            if quantization.is_affine or quantization.details is not None:
-                raise ModelError(
-                    f"expected a float model, got {node.op.name} with quantized tensor "
-                    f"{self.graph.tensors[i].name!r}: dequantize_model makes it float",
-                    f"$.subgraphs[{self.number}].operators[{at}]",
-                )
-
-    def _choose_integer(self, node: Node, scheme: Scheme, at: int) -> _Choice:
-        place = f"node {at} {node.op.name} of graph {self.number}"
-        nothing: tuple[Operand, ...] = (None,) * len(node.inputs)
-        real_output = any(self._is_real(i) for i in node.outputs)
-        if node.op.name in _CONVERSIONS or (isinstance(node.op.rule, Unquantized) and real_output):
-            return _Choice(Treatment.FLOAT, scheme, nothing, why="makes real numbers of others")
-        wider = [replace(scheme, weights="int8")] if scheme.weight_type is TensorType.INT4 else []
-        why = ""
-        for attempt in (scheme, *wider):
-            found = self._attempt(node, attempt)
-            if isinstance(found, _Choice):
-                found.why = f"int8 weights: {why}" if attempt is not scheme else found.why
-                return found
-            why = why or found
-        if node.op.weights and not any(self._is_real(i) and not self._is_constant_real(i) for i in node.inputs):
-            tables = self._choose_weights(node, replace(scheme, compute="dynamic"))
-            if tables.treatment is Treatment.DYNAMIC:
-                return replace(tables, why="its kernel gives real numbers")
-        if self.recipe.unquantizable == "refuse":
-            self.refused.append(f"{place} ({why})")
-        return _Choice(Treatment.FLOAT, scheme, nothing, why=f"no integer kernel: {why}")
-
-    def _attempt(self, node: Node, scheme: Scheme) -> _Choice | str:
-        """The node in integers, its weights with a scale a channel or, where only that runs, one in all; or why not."""
-        recurrent = self._recurrent(node, scheme)
-        operands = self._operands(node, scheme) if recurrent is None else recurrent.operands
-        if isinstance(operands, str):
-            return operands
-        whole = tuple(replace(o, axis=None) if isinstance(o, Weight) else o for o in operands)
-        why = ""
-        for attempt in (operands, whole) if whole != operands else (operands,):
-            refused = self.trial.refuses(self.number, node, attempt, scheme.activation_type, recurrent)
-            if not refused:
-                tensorwise = f"tensorwise: {why}" if attempt is not operands else ""
-                return _Choice(Treatment.INTEGER, scheme, attempt, recurrent, tensorwise)
-            why = why or refused
-        return why
-
-    def _operands(self, node: Node, scheme: Scheme) -> tuple[Operand, ...] | str:
-        """How the node's inputs are read; grids are only named later (-1). A text says why it can't be."""
-        operands: list[Operand] = [Activation(-1) if self._is_real(i) else None for i in node.inputs]
-        for weights in node.op.weights:
-            if weights.input >= len(node.inputs) or not self._is_real(node.inputs[weights.input]):
-                continue
-            shares = isinstance(node.op.rule, LikeInput) and weights.input in node.op.rule.inputs
-            if shares or not self.graph.tensors[node.inputs[weights.input]].is_constant:
-                weight: Operand = operands[weights.input]
-            else:
-                axis = None if scheme.granularity == "tensorwise" else weights.axis
-                weight = operands[weights.input] = Weight(scheme.weight_type, axis)
-            if weights.bias is None or weights.bias >= len(node.inputs) or node.inputs[weights.bias] < 0:
-                continue
-            if not self.graph.tensors[node.inputs[weights.bias]].is_constant:
-                return "its bias is computed"
-            data = next((p for p, o in enumerate(operands) if isinstance(o, Activation) and p != weights.bias), None)
-            if data is None or (not isinstance(weight, Weight) and data == weights.input):
-                return "its input is constant"
-            type_ = TensorType.INT64 if scheme.activation_type is TensorType.INT16 else TensorType.INT32
-            operands[weights.bias] = Bias(type_, data, weights.input)
-        return tuple(operands)
-
-    def _choose_weights(self, node: Node, scheme: Scheme) -> _Choice:
-        """Weights alone are quantized: kept in the operator where it computes so, else decoded before it."""
-        nothing: tuple[Operand, ...] = (None,) * len(node.inputs)
-        kept = [
-            position
-            for position, (i, weight) in enumerate(zip(node.inputs, self._weight_axes(node, scheme), strict=True))
-            if weight and self._is_constant_real(i) and self._size(i) >= self._least(scheme)
-        ]
-        if not kept:
-            return _Choice(Treatment.FLOAT, scheme, nothing)
-        axes = {weights.input: weights.axis for weights in node.op.weights}
-        why = ""
-        if scheme.compute == "dynamic":
-            dynamic = self._weights(node, scheme, kept, axes, decoded=False)
-            why = self.trial.refuses(self.number, node, dynamic, None, None)
-            if why and scheme.granularity == "blockwise":
-                channelwise = replace(scheme, granularity="channelwise")
-                dynamic = self._weights(node, channelwise, kept, axes, decoded=False)
-                why, reason = self.trial.refuses(self.number, node, dynamic, None, None), why
-                if not why:
-                    return _Choice(Treatment.DYNAMIC, scheme, dynamic, why=f"channelwise: {reason}")
-            if not why:
-                return _Choice(Treatment.DYNAMIC, scheme, dynamic)
-            why = f"weights decoded: {why}"
-        if scheme.granularity == "blockwise":
-            scheme = replace(scheme, granularity="channelwise")
-            why = why or "channelwise: only computing operators take blocks"
-        decoded = self._weights(node, scheme, kept, axes, decoded=True)
-        return _Choice(Treatment.WEIGHT_ONLY, scheme, decoded, why=why)
-
-    def _weight_axes(self, node: Node, scheme: Scheme) -> list[bool]:
-        """Per input whether it is to be kept narrow: weights, and with float16 every constant."""
-        inputs = {weights.input for weights in node.op.weights}
-        whole = scheme.weight_type is TensorType.FLOAT16
-        return [whole or position in inputs for position in range(len(node.inputs))]
-
-    def _weights(
-        self, node: Node, scheme: Scheme, kept: Sequence[int], axes: dict[int, int], *, decoded: bool
-    ) -> tuple[Operand, ...]:
-        operands: list[Operand] = [None] * len(node.inputs)
-        whole = scheme.granularity == "tensorwise"
-        block = scheme.block_size if scheme.granularity == "blockwise" else 0
-        for position in kept:
-            shape = self.graph.tensors[node.inputs[position]].shape or ()
-            fits = block and len(shape) == 2 and shape[-1] % block == 0
-            axis = None if whole else axes.get(position)
-            operands[position] = Weight(scheme.weight_type, axis, block if fits else 0, decoded)
-        return tuple(operands)
-
-    def _least(self, scheme: Scheme) -> int:
-        return max(1, self.recipe.min_weight_elements)
-
-    def _release(self) -> None:
-        """Nodes that only move numbers between float nodes stay float: they would cost a QUANTIZE and a DEQUANTIZE."""
-        changed = True
-        while changed:
-            changed = False
-            for choice, node in zip(self.choices, self.graph.nodes, strict=True):
-                if choice.treatment is Treatment.INTEGER and self._is_between_floats(node):
-                    choice.treatment, choice.operands = Treatment.FLOAT, (None,) * len(node.inputs)
-                    choice.why, changed = "between float nodes", True
-
-    def _is_between_floats(self, node: Node) -> bool:
-        if not isinstance(node.op.rule, LikeInput | LikeOutput) or node.op.weights:
-            return False
-        producers = {i: at for at, other in enumerate(self.graph.nodes) for i in other.outputs}
-        before = [producers[i] for i in node.inputs if self._is_real(i) and i in producers]
-        after = [
-            at for at, other in enumerate(self.graph.nodes) if any(i in other.inputs for i in node.outputs if i >= 0)
-        ]
-        around = [self.choices[at].treatment for at in (*before, *after)]
-        kept = self.recipe.types() == (REAL, REAL) or not (
-            {*node.inputs} & {*self.graph.inputs} or {*node.outputs} & {*self.graph.outputs}
-        )
-        return kept and Treatment.FLOAT in around and Treatment.INTEGER not in around
-
-    # --- grids
 
     def plan(self) -> GraphPlan:
         """The graph's plan, once every node is decided."""
@@ -392,7 +204,7 @@ class _Walk:
                 root = i if self.graph.tensors[i].is_constant else roots.get(i, i)
                 operands.append(Activation(self._grid(root, type_, fixed.get(root))))
         if choice.recurrent is not None:
-            return choice.recurrent.plan(node, self, operands, outputs)
+            return replace(choice.recurrent.plan(node, self, operands, outputs), why=choice.why)
         return NodePlan(Treatment.INTEGER, tuple(operands), outputs, why=choice.why)
 
     def _shared_grid(
@@ -417,8 +229,6 @@ class _Walk:
         self.grids[grid] = replace(self.grids[grid], also=(*self.grids[grid].also, *constants))
         return grid
 
-    # --- small questions
-
     def add_grid(self, grid: Grid) -> int:
         """A grid of its own, for state that an operator keeps."""
         self.grids.append(grid)
@@ -426,21 +236,3 @@ class _Walk:
 
     def _is_real(self, index: int) -> bool:
         return index >= 0 and self.graph.tensors[index].type is REAL
-
-    def _is_constant_real(self, index: int) -> bool:
-        return self._is_real(index) and self.graph.tensors[index].is_constant
-
-    def _recurrent(self, node: Node, scheme: Scheme) -> Recurrent | None:
-        present = [i >= 0 for i in node.inputs]
-        constant = [i >= 0 and self.graph.tensors[i].is_constant for i in node.inputs]
-        return recurrent_operands(node.op, constant, present, scheme)
-
-    def _keeps_resources(self, node: Node) -> bool:
-        types = {self.graph.tensors[i].type for i in (*node.inputs, *node.outputs) if i >= 0}
-        return bool(types & {TensorType.RESOURCE, TensorType.VARIANT})
-
-    def _size(self, index: int) -> int:
-        count = 1
-        for length in self.graph.tensors[index].shape or ():
-            count *= length
-        return count

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -191,13 +192,13 @@ class Ranges(Mapping[str, Summary]):
     def load(path: str | os.PathLike[str]) -> Ranges:
         """Reads what `save` wrote. ValueError where the file is something else."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 content, counts = json.loads(str(archive["ranges"])), archive["counts"]
             if content["format"] != FORMAT or counts.shape != (len(content["keys"]), 2 * HALF):
                 raise KeyError("format")
             rows = [_summary(row, part) for row, part in zip(content["rows"], counts, strict=True)]
             return Ranges(dict(zip(content["keys"], rows, strict=True)), content["warnings"])
-        except (KeyError, ValueError, TypeError, OSError) as error:
+        except (KeyError, ValueError, TypeError, OSError, EOFError, BadZipFile) as error:
             if isinstance(error, FileNotFoundError):
                 raise
             raise ValueError(

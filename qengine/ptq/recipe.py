@@ -12,6 +12,14 @@ from ..model import TensorType
 from .observers import Observer
 
 GRANULARITIES = ("tensorwise", "channelwise", "blockwise")
+_SMALLEST = {
+    ("dynamic", "int8"): 1024,
+    ("weight_only", "int8"): 1024,
+    ("weight_only", "int4"): 64,
+    ("weight_only", "float16"): 64,
+}
+"""Elements below which weights stay float: as in TensorFlow's converter, else where a DEQUANTIZE costs as much."""
+
 COMPUTES = ("integer", "dynamic", "weight_only", "float")
 _WEIGHTS = {"int8": TensorType.INT8, "int4": TensorType.INT4, "float16": TensorType.FLOAT16}
 _ACTIVATIONS = {"int8": TensorType.INT8, "int16": TensorType.INT16}
@@ -177,7 +185,7 @@ class Recipe:
         for key in ("observer", "weight_observer"):
             if isinstance(changes.get(key), str):
                 changes[key] = Observer(changes[key])
-        small = 1024 if scheme.compute in ("dynamic", "weight_only") and scheme.weights == "int8" else 0
+        small = _SMALLEST.get((scheme.compute, scheme.weights), 0)
         rules = (*kept, *changes.pop("rules", ()))
         return Recipe(scheme, rules, name=name, **({"min_weight_elements": small} | changes))
 

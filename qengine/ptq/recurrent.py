@@ -15,7 +15,7 @@ from .plan import Activation, Bias, Grid, NodePlan, Operand, Treatment, Weight
 from .recipe import Scheme
 
 if TYPE_CHECKING:
-    from .place import _Walk
+    from .place import Walk
 
 Arrays = Sequence[NDArray[np.float32] | None]
 
@@ -54,7 +54,7 @@ class Recurrent:
         middle = (*([empty] * (self.hidden - 1)), last) if self.hidden else specs.intermediates
         return replace(specs, inputs=tuple(inputs), intermediates=tuple(middle))
 
-    def plan(self, node: Node, walk: _Walk, operands: Sequence[Operand], outputs: Sequence[int | None]) -> NodePlan:
+    def plan(self, node: Node, walk: Walk, operands: Sequence[Operand], outputs: Sequence[int | None]) -> NodePlan:
         """The node's plan, with grids for its state."""
         kept = list(operands)
         grid = outputs[0]

@@ -19,7 +19,7 @@ from ..samples import Sample, fed
 from ..tflite import to_bytes
 from .apply import Applied
 from .plan import Plan, Treatment
-from .ranges import Ranges, keys_of
+from .ranges import Ranges, Summary, keys_of
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,14 @@ def _layer(
         low=None if ends is None else ends[0],
         high=None if ends is None else ends[1],
         seen=None if summary is None or summary.is_empty else (summary.low, summary.high),
-        clipped=None if ends is None or summary is None else _known(summary.beyond(ends[0], ends[1])),
+        clipped=None if ends is None or summary is None else _clipped(summary, ends),
         sqnr=errors.get((number, index)),
         weight_sqnr=None if weights is None else sqnr(*weights),
     )
 
 
 def _ends(tensor: Tensor) -> tuple[float, float, float, int]:
-    """What a quantized tensor can represent: low, high, scale, zero point; widened by the half step that rounds in."""
+    """What a quantized tensor can represent: low and high, and its scale and zero point."""
     q = tensor.quantization
     assert q is not None
     assert q.scale is not None
@@ -163,7 +163,10 @@ def _ends(tensor: Tensor) -> tuple[float, float, float, int]:
     return (low - point) * scale, (high - point) * scale, scale, point
 
 
-def _known(share: float) -> float | None:
+def _clipped(summary: Summary, ends: tuple[float, float, float, int]) -> float | None:
+    """The share of values more than half a step outside; None where they weren't counted."""
+    low, high, scale, _ = ends
+    share = summary.beyond(low - scale / 2, high + scale / 2)
     return None if math.isnan(share) else share
 
 

@@ -15,6 +15,7 @@ from ..program import Runtime, plan_node
 from .fuse import has_option, with_options
 from .plan import Activation, Bias, Operand, Weight
 from .recurrent import Recurrent
+from .rehearse import LEAST, rehearsed
 
 _SCALE = 0.0625
 
@@ -25,6 +26,7 @@ class Trial:
     def __init__(self, model: Model, shapes: Callable[[int, int], Shape | None] | None = None) -> None:
         self._model = model
         self._shapes = shapes
+        self._computing: dict[tuple[type[Op], TensorType], bool] = {}
         self._runtimes = {profile: Runtime(model, profile, native=False) for profile in Profile}
 
     def refuses(
@@ -51,7 +53,27 @@ class Trial:
             error = self._error(op, specs, profile)
             if error:
                 return error
+        if (
+            activation is not None
+            and recurrent is None
+            and not self._computes(node.op, op, plain, operands, activation)
+        ):
+            return "its integer kernel takes the integers for the numbers themselves"
         return ""
+
+    def _computes(
+        self, op: Op, integer_op: Op, plain: Specs, operands: Sequence[Operand], activation: TensorType
+    ) -> bool:
+        """Whether the integer kernel computes what the float one does; worked out once for each kind of operator."""
+        key = (type(op), activation)
+        if key not in self._computing:
+            profile = next(p for p in (Profile.OPTIMIZED, *Profile) if not self._error(op, plain, p))
+            runtime = self._runtimes[profile]
+            decibels = rehearsed(op, integer_op, plain, operands, activation, profile, runtime)
+            if decibels is None:
+                return True
+            self._computing[key] = decibels >= LEAST[activation]
+        return self._computing[key]
 
     def _error(self, op: Op, specs: Specs, profile: Profile) -> str:
         try:

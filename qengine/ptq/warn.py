@@ -16,7 +16,7 @@ SETTLED = 0.05
 """How much a range may still have grown over the second half of the samples."""
 
 SATURATED = 0.5
-"""The share of values at a clamp's upper end from which the samples are suspected."""
+"""The share of the values above 0 that lie at a clamp's upper end, from which on the samples are suspected."""
 
 _CURVE = 8
 
@@ -47,7 +47,7 @@ def _expected(model: Model, ranges: Ranges) -> list[str]:
 
 
 def _saturated(model: Model, ranges: Ranges) -> list[str]:
-    """Clamps that nearly always clamp, and outputs that hardly differ: signs of samples in other units."""
+    """Clamps that mostly clamp: a sign of samples in other units."""
     stuck = []
     for number, graph in enumerate(model.graphs):
         keys = keys_of(number, graph)
@@ -58,7 +58,8 @@ def _saturated(model: Model, ranges: Ranges) -> list[str]:
                 stuck.append(graph.tensors[node.outputs[0]].name)
     if stuck:
         return [
-            f"{len(stuck)} tensors lie at their upper clamp for more than half of their values ({stuck[0]!r} first): "
+            f"{len(stuck)} tensors lie at their upper clamp for more than half of their positive values "
+            f"({stuck[0]!r} first): "
             "the samples may be in another range than the model expects (0 to 255 instead of 0 to 1, say)"
         ]
     return []
@@ -72,10 +73,11 @@ def _clamp(op: Op) -> str:
 
 def _share_at(summary: Summary, value: float) -> float:
     histogram = summary.histogram
-    if histogram.exponent is None or histogram.total == 0:
+    positive = int(histogram.counts[HALF:].sum())
+    if positive == 0:
         return 0.0
     bin_ = min(int(np.floor(value / histogram.width)) + HALF, 2 * HALF - 1)
-    return float(histogram.counts[bin_]) / histogram.total
+    return float(histogram.counts[bin_]) / positive
 
 
 def _unsettled(ranges: Ranges) -> list[str]:
@@ -116,8 +118,8 @@ def _outliers(ranges: Ranges) -> list[str]:
                 )
             )
             continue
-        low, high = 0.5 * min(summary.low, 0.0), 0.5 * max(summary.high, 0.0)
-        share = summary.beyond(low, high)
+        reach = max(-summary.low, summary.high)
+        share = summary.beyond(-reach / 2, reach / 2)
         if 0 < share * summary.values <= max(2.0, 1e-6 * summary.values):
             found.append((2.0, key, f"{max(1, round(share * summary.values))} of {summary.values} values"))
     if not found:

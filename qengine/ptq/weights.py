@@ -92,10 +92,12 @@ def integers(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArr
     return q.astype(np.int8 if most < 128 else np.int16)
 
 
-def rescaled(weights: NDArray[Any], scales: NDArray[np.float64], type_: TensorType, axis: int | None) -> Quantized:
-    """Weights quantized with given scales, one or one for each index of `axis`."""
+def rescaled(
+    weights: NDArray[Any], scales: NDArray[np.float64], type_: TensorType, axis: int | None, bits: int = 0
+) -> Quantized:
+    """Weights quantized with given scales, one or one for each index of `axis`. bits: 0 for all that the type has."""
     rows, back = _rows(weights, axis, 0)
-    values = integers(rows, scales, (1 << type_.bits - 1) - 1)
+    values = integers(rows, scales, (1 << (bits or type_.bits) - 1) - 1)
     return Quantized(back(values), scales.astype(np.float32), 0 if axis is None else axis)
 
 

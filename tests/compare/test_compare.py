@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import Faulty, image_network, one_off, with_changed_weight
+from compared import Faulty, image_network, one_off, with_changed_weight
 
 import qengine as qe
 from qengine.build import Builder

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from networks import Faulty
+from compared import Faulty
 
 from qengine.compare.recording import computed
 from qengine.compare.session import compare

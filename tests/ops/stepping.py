@@ -48,7 +48,7 @@ def prepare(op: Op, inputs: Sequence[Spec | None], outputs: Sequence[Spec], prof
     specs = replace(specs, outputs=filled)
     if profile is Profile.XNNPACK and not op.delegated(specs):
         profile = Profile.OPTIMIZED
-    return op.plan(specs, profile, NoGraphs())
+    return op.prepare(specs, profile, NoGraphs())
 
 
 def run(op: Op, inputs: Sequence[Spec | None], output: Spec, profile: Profile, *arrays: Any) -> Any:

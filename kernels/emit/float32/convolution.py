@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from ..layer import Geometry
 from ..plan import Compiled, Place, Plan, result, source
@@ -15,27 +16,32 @@ from .layer import Layer, Stretch, stretches
 def plan_convolution(target: Target, geometry: Geometry, layer: Layer) -> Compiled:
     """Weights (o, h, w, i), i being input channels / groups."""
     plan = Plan(target)
+    return plan.done(convolve(plan, geometry, layer, source(), result()))
+
+
+def convolve(plan: Plan, geometry: Geometry, layer: Layer, image: Place, result: Place) -> str:
+    """Rows that do so from `image` to `result`; which kernels and why."""
     if geometry.is_empty:
-        return plan.done("nothing to compute")
+        return "nothing to compute"
     columns, depth = geometry.output[2], layer.weights.shape[3]
     groups = geometry.input[2] // depth
     pixels = geometry.batch * geometry.output[0] * geometry.output[1]
-    flat = Layer(layer.weights.reshape(columns, -1), layer.bias, layer.clamp)
+    flat = replace(layer, weights=layer.weights.reshape(columns, -1))
     pointwise = geometry.window == geometry.stride == (1, 1) and geometry.input[:2] == geometry.output[:2]
     if pointwise and groups == 1 and pixels == 1:
-        one_row(plan, flat)
-        return plan.done("one row")
+        one_row(plan, flat, image, result)
+        return "one row"
     each = columns // groups
     for g in range(groups):
         part = flat.part(slice(g * each, (g + 1) * each))
         packed = pack(plan, part.weights, part.bias)
-        a, out = source() + 4 * g * depth, result() + 4 * g * each
+        a, out = image + 4 * g * depth, result + 4 * g * each
         if pointwise:
             whole = pieces(plan, [(0, 0)], depth)
-            multiply(plan, packed, whole, a, 4 * groups * depth, pixels, out, 4 * columns, layer.clamp)
+            multiply(plan, packed, whole, a, 4 * groups * depth, pixels, out, 4 * columns, layer)
         else:
             _multiply_windows(plan, geometry, packed, depth, a, out, layer)
-    return plan.done(f"matrix product of {pixels} pixels" if pointwise else "matrix product in place")
+    return f"matrix product of {pixels} pixels" if pointwise else "matrix product in place"
 
 
 def _multiply_windows(
@@ -56,7 +62,7 @@ def _multiply_windows(
         for n in range(geometry.batch):
             first = a + (n * height * pitch + y.start * pitch + x.start * pixel)
             first_out = out + (n * out_height * out_pitch + y.first * out_pitch + x.first * out_pixel)
-            multiply(plan, packed, inside, first, lda, rows, first_out, ldo, layer.clamp, lines, a_line, out_line)
+            multiply(plan, packed, inside, first, lda, rows, first_out, ldo, layer, lines, a_line, out_line)
 
 
 def _taps(plan: Plan, geometry: Geometry, depth: int, y: Stretch, x: Stretch) -> Pieces:

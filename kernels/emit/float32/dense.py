@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED over float32. One row of input reads each weight once: several k go on at a time to hide latency."""
+"""FULLY_CONNECTED over float32. One row of input reads each weight once, in panels wide enough to hide latency."""
 
 from __future__ import annotations
 
@@ -6,44 +6,45 @@ import itertools
 
 from ..language import F32, Function, Value
 from ..pieces import store
-from ..plan import Compiled, Family, Plan, result, source
+from ..plan import Compiled, Family, Place, Plan, result, source
 from ..target import Target
 from .gemm import multiply, pack, pieces
 from .layer import Layer
-from .pieces import Clamping, multiply_add, total, zeros
+from .pieces import Clamping, Order, Summing
 
-STEPS = {4: 2, 2: 4, 1: 8}
-"""By vectors in a panel: how many k are in flight, each with accumulators of its own."""
+WIDEST = 8
+"""Vectors in a panel: sums of one accumulator each, in the order of k, that go on at a time."""
 
 
-def _write_dense(f: Function, vectors: int, lanes: int, ending: str, width: str) -> None:
-    """out[panel][column] for one row `a` of rounds * STEPS + rest floats; the words mean what they do for gemm."""
-    steps = STEPS[vectors]
+def _write_dense(f: Function, vectors: int, lanes: int, order: str, ending: str, width: str) -> None:
+    """out[panel][column] for one row `a` of 4 * fours + depth floats; the words mean what they do for gemm."""
     vector, size = F32.x(lanes), 4 * lanes
     row = f.arguments(DENSE.slots)
-    clamping = Clamping(ending, row.low, row.high)
+    summing, clamping = Summing(order), Clamping(ending, row.low, row.high)
 
     def products(sums: list[Value], a: Value, w: Value, step: int) -> list[Value]:
         x = a.load(F32, 4 * step).splat(lanes)
-        return [multiply_add(sum_, x, w.load(vector, size * (vectors * step + j))) for j, sum_ in enumerate(sums)]
+        return [summing.add(sum_, x, w.load(vector, size * (vectors * step + j))) for j, sum_ in enumerate(sums)]
 
     with f.loop(row.panels, w=row.w, bias=row.bias, out=row.out) as panel:
-        first = [panel.bias.load(vector, size * j) for j in range(vectors)]
-        sums = [first, *[[zeros(f, lanes)] * vectors for _ in range(1, steps)]]
-        with f.loop(row.rounds, True, a=row.a, w=panel.w, sums=sums) as k:
-            k.sums = [products(old, k.a, k.w, step) for step, old in enumerate(k.sums)]
-            k.a, k.w = k.a + 4 * steps, k.w + size * vectors * steps
-        totals = [total([k.sums[step][j] for step in range(steps)]) for j in range(vectors)]
-        with f.loop(row.rest, True, a=k.a, w=k.w, totals=totals) as one:
-            one.totals = products(one.totals, one.a, one.w, 0)
-            one.a, one.w = one.a + 4, one.w + size * vectors
-        for j, sum_ in enumerate(one.totals):
+        bias = [panel.bias.load(vector, size * j) for j in range(vectors)]
+        sums, a, w = [summing.start(b) for b in bias], row.a, panel.w
+        if summing.order is Order.FOURS:
+            with f.loop(row.fours, True, a=a, w=w, sums=[sums] * 4) as four:
+                four.sums = [products(old, four.a, four.w, i) for i, old in enumerate(four.sums)]
+                four.a, four.w = four.a + 16, four.w + 4 * size * vectors
+            sums, a, w = [(s[0] + s[2]) + (s[1] + s[3]) for s in zip(*four.sums, strict=True)], four.a, four.w
+        with f.loop(row.depth, True, a=a, w=w, sums=sums) as k:
+            k.sums = products(k.sums, k.a, k.w, 0)
+            k.a, k.w = k.a + 4, k.w + size * vectors
+        for j, sum_ in enumerate(k.sums):
             last = width == "part" and j == vectors - 1
-            store(panel.out + size * j, clamping.apply(sum_), row.columns if last else None)
-        panel.w, panel.bias, panel.out = one.w, panel.bias + size * vectors, panel.out + size * vectors
+            total = clamping.apply(summing.end(sum_, bias[j]))
+            store(panel.out + size * j, total, row.columns if last else None)
+        panel.w, panel.bias, panel.out = k.w, panel.bias + size * vectors, panel.out + size * vectors
 
 
-DENSE = Family("floatdense", "*a rounds rest *w *bias *out #columns #panels low high", _write_dense)
+DENSE = Family("floatdense", "*a fours depth *w *bias *out #columns #panels low high", _write_dense)
 
 
 def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
@@ -54,35 +55,39 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
         return plan.done("nothing to compute")
     if rows > 1:
         packed = pack(plan, layer.weights, layer.bias)
-        multiply(plan, packed, pieces(plan, [(0, 0)], k), source(), 4 * k, rows, result(), 4 * columns, layer.clamp)
+        multiply(plan, packed, pieces(plan, [(0, 0)], k), source(), 4 * k, rows, result(), 4 * columns, layer)
         return plan.done(f"matrix product of {rows} rows")
-    one_row(plan, layer)
+    one_row(plan, layer, source(), result())
     return plan.done("one row")
 
 
-def one_row(plan: Plan, layer: Layer) -> None:
+def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
     """Rows that multiply one row of floats by weights (columns, k)."""
-    k = layer.weights.shape[1]
+    k, is_fours = layer.weights.shape[1], layer.order is Order.FOURS
+    fours = k // 4 if is_fours else 0
+    widest = plan.target.registers // 8 if is_fours else WIDEST
     alike = itertools.groupby(
-        pack(plan, layer.weights, layer.bias), lambda panel: (panel.vectors, panel.lanes, panel.columns)
+        pack(plan, layer.weights, layer.bias, widest), lambda panel: (panel.vectors, panel.lanes, panel.columns)
     )
     for (vectors, lanes, columns), group in alike:
         run = list(group)
-        rounds, rest = divmod(k, STEPS[vectors])
+        size = vectors * lanes
         plan.row(
             DENSE,
             vectors,
             lanes,
+            layer.order.value,
             layer.clamp.word,
             run[0].width,
-            a=source(),
-            rounds=rounds,
-            rest=rest,
+            a=a,
+            fours=fours,
+            depth=k - 4 * fours,
             w=run[0].weights,
             bias=run[0].bias,
-            out=result() + 4 * run[0].first,
+            out=out + 4 * run[0].first,
             columns=columns,
             panels=len(run),
             work=len(run) * vectors * (k + 8),
             **layer.clamp.arguments,
         )
+        plan.divisible(DENSE, "panels", w=4 * k * size, bias=4 * size, out=4 * size)

@@ -7,6 +7,8 @@ table of the taps that lie inside.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,10 +17,9 @@ from ..layer import Geometry
 from ..pieces import store
 from ..plan import Compiled, Family, Place, Plan, result, source
 from ..target import Target
-from .convolution import plan_convolution
-from .gemm import Floats
-from .layer import Layer, stretches
-from .pieces import Clamping, multiply_add, spans
+from .convolution import convolve
+from .layer import Floats, Layer, stretches
+from .pieces import Clamping, Order, Summing, spans
 
 LARGEST = 25
 """Taps of the largest filter that is kept in registers (where there are so many)."""
@@ -27,14 +28,14 @@ _SLOTS = "*a *w *out #columns #blocks #pixels #lines a_pixel a_line out_pixel ou
 
 
 def _write_window(
-    f: Function, taps_y: int, taps_x: int, kept: int, rows: int, lanes: int, ending: str, width: str
+    f: Function, taps_y: int, taps_x: int, kept: int, rows: int, lanes: int, order: str, ending: str, width: str
 ) -> None:
     """All pixels of a block of channels before the next block, `rows` rows of outputs (a stride of 1 apart) at once.
 
     `kept` columns of a window serve the next pixel too.
     """
     row, vector, size = f.arguments(WINDOW.slots), F32.x(lanes), 4 * lanes
-    clamping = Clamping(ending, row.low, row.high)
+    summing, clamping = Summing(order), Clamping(ending, row.low, row.high)
     steps = [f.constant(0, I64)]
     for _ in range(1, taps_x):
         steps.append(steps[-1] + row.tap)
@@ -53,10 +54,10 @@ def _write_window(
                 window = pixel.kept + [column(pixel.starts, x) for x in range(kept, taps_x)]
                 out = pixel.out
                 for r in range(rows):
-                    sum_ = bias
-                    for y, x in itertools.product(range(taps_y), range(taps_x)):
-                        sum_ = multiply_add(sum_, window[x][y + r], weights[y * taps_x + x])
-                    store(out, clamping.apply(sum_), row.columns if width == "part" else None)
+                    sum_ = summing.start(bias)
+                    for y, x in _tap_order(summing.order, taps_y, taps_x):
+                        sum_ = summing.add(sum_, window[x][y + r], weights[y * taps_x + x])
+                    store(out, clamping.apply(summing.end(sum_, bias)), row.columns if width == "part" else None)
                     out = out + row.out_line
                 pixel.starts, pixel.out = [start + row.a_pixel for start in pixel.starts], pixel.out + row.out_pixel
                 pixel.kept = window[taps_x - kept :]
@@ -68,18 +69,19 @@ def _write_window(
 WINDOW = Family("floatwindow", f"{_SLOTS} tap tap_line", _write_window)
 
 
-def _write_taps(f: Function, lanes: int, ending: str, width: str) -> None:
+def _write_taps(f: Function, lanes: int, order: str, ending: str, width: str) -> None:
     """Pixel by pixel, each block of channels over the table's taps: (bytes from the pixel, number in the filter)."""
     row, vector, size = f.arguments(TAPS.slots), F32.x(lanes), 4 * lanes
-    clamping = Clamping(ending, row.low, row.high)
+    summing, clamping = Summing(order), Clamping(ending, row.low, row.high)
     with f.loop(row.lines, a=row.a, out=row.out) as line:
         with f.loop(row.pixels, a=line.a, out=line.out) as pixel:
             with f.loop(row.blocks, a=pixel.a, w=row.w, out=pixel.out) as block:
-                with f.loop(row.tap_count, True, tap=row.taps, sum=block.w.load(vector)) as each:
+                bias = block.w.load(vector)
+                with f.loop(row.tap_count, True, tap=row.taps, sum=summing.start(bias)) as each:
                     x = block.a.load(vector, each.tap.load(I64, 0, 8))
                     weights = block.w.load(vector, each.tap.load(I64, 8, 8) * size + size)
-                    each.sum, each.tap = multiply_add(each.sum, x, weights), each.tap + 16
-                store(block.out, clamping.apply(each.sum), row.columns if width == "part" else None)
+                    each.sum, each.tap = summing.add(each.sum, x, weights), each.tap + 16
+                store(block.out, clamping.apply(summing.end(each.sum, bias)), row.columns if width == "part" else None)
                 block.a, block.out, block.w = block.a + size, block.out + size, block.w + row.block_bytes
             pixel.a, pixel.out = pixel.a + row.a_pixel, pixel.out + row.out_pixel
         line.a, line.out = line.a + row.a_line, line.out + row.out_line
@@ -103,24 +105,33 @@ REPEAT = Family("floatrepeat", "*source *target #count #times", _write_repeat)
 
 
 def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled:
-    """Weights (1, h, w, output channels), output channel c * multiplier + m reading input channel c."""
+    """Weights (1, h, w, output channels), output channel c * multiplier + m reading input channel c.
+
+    Of one input channel and several of output, never in the order DOWN.
+    """
+    plan = Plan(target)
+    return plan.done(convolve_depthwise(plan, geometry, layer, source(), result()))
+
+
+def convolve_depthwise(plan: Plan, geometry: Geometry, layer: Layer, image: Place, out: Place) -> str:
+    """Rows that do so from `image` to `out`; which kernels and why."""
     (height, width, in_channels), (out_height, out_width, channels) = geometry.input, geometry.output
     (taps_y, taps_x), (stride_y, stride_x) = geometry.window, geometry.stride
     if in_channels == 1 and channels > 1:
-        return plan_convolution(target, geometry, Layer(layer.weights.transpose(3, 1, 2, 0), layer.bias, layer.clamp))
-    plan, image = Plan(target), source()
+        return convolve(plan, geometry, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)), image, out)
     if geometry.is_empty:
-        return plan.done("nothing to compute")
+        return "nothing to compute"
     if channels > in_channels:
         count, times = geometry.batch * height * width * in_channels, channels // in_channels
-        image = plan.reserve(4 * count * times)
-        plan.row(REPEAT, source=source(), target=image, count=count, times=times, work=count * times)
+        repeated = plan.reserve(4 * count * times)
+        plan.row(REPEAT, source=image, target=repeated, count=count, times=times, work=count * times)
+        image = repeated
         plan.then()
     pixel, pitch, out_pitch = 4 * channels, 4 * channels * width, 4 * channels * out_width
     tap, tap_line = geometry.dilation[1] * pixel, geometry.dilation[0] * pitch
-    kept, together = _sharing(target, geometry)
+    kept, together = _sharing(plan.target, geometry)
     filters = _with_bias(layer, channels)
-    for span in spans(target, channels):
+    for span in spans(plan.target, channels):
         w = plan.constant(span.cut(filters).transpose(1, 0, 2))
         for y, x in itertools.product(stretches(geometry, 0), stretches(geometry, 1)):
             inside = (y.taps, x.taps) == geometry.window and taps_y * taps_x <= LARGEST
@@ -128,7 +139,7 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
             if not inside:
                 table = [
                     (dy * tap_line + dx * tap, (y.first_tap + dy) * taps_x + x.first_tap + dx)
-                    for dy, dx in itertools.product(range(y.taps), range(x.taps))
+                    for dy, dx in _tap_order(layer.order, y.taps, x.taps)
                 ]
                 more = {"taps": plan.constant(np.array(table, np.int64)), "tap_count": len(table)}
                 more["block_bytes"] = 4 * span.lanes * len(filters)
@@ -140,11 +151,12 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
                     WINDOW if inside else TAPS,
                     *((taps_y, taps_x, kept, rows) if inside else ()),
                     span.lanes,
+                    layer.order.value,
                     layer.clamp.word,
                     span.width,
                     a=image + ((n * height + top) * pitch + x.start * pixel + 4 * span.first),
                     w=w,
-                    out=result() + ((n * out_height + out_top) * out_pitch + x.first * pixel + 4 * span.first),
+                    out=out + ((n * out_height + out_top) * out_pitch + x.first * pixel + 4 * span.first),
                     columns=span.columns,
                     blocks=span.count,
                     pixels=x.count,
@@ -157,9 +169,15 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
                     **more,
                     **layer.clamp.arguments,
                 )
-    return plan.done(
-        "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
-    )
+                family = WINDOW if inside else TAPS
+                plan.divisible(family, "lines", a=rows * stride_y * pitch, out=rows * out_pitch)
+    return "filter in registers where windows lie inside" if taps_y * taps_x <= LARGEST else "taps by a table"
+
+
+def _tap_order(order: Order, taps_y: int, taps_x: int) -> Iterable[tuple[int, int]]:
+    """(y, x) of the filter's taps in the order in which they are added."""
+    rows_outside = itertools.product(range(taps_y), range(taps_x))
+    return rows_outside if order is not Order.DOWN else ((y, x) for x in range(taps_x) for y in range(taps_y))
 
 
 def _sharing(target: Target, geometry: Geometry) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..elementwise import broadcast_runs
+from ..elementwise import BLOCK, broadcast_runs
 from ..language import F32, Function, Value
 from ..pieces import store
 from ..plan import Compiled, Family, Plan, float_bits, result, source
@@ -155,6 +155,7 @@ def plan_unary(target: Target, name: str, size: int, clamp: Clamp = ANY, paramet
             work=(size // target.lanes + 1) * (2 if name in ("same", "neg", "abs") else 20),
             **clamp.arguments,
         )
+        plan.divisible(UNARY_FAMILY, "size", BLOCK, a=4, out=4)
     return plan.done("vectors")
 
 
@@ -190,4 +191,8 @@ def plan_binary(
             work=run.rows * (run.size // target.lanes + 2) * 4,
             **clamp.arguments,
         )
+        if run.rows > 1:
+            plan.divisible(BINARY_FAMILY, "rows", a=4 * run.a_pitch, b=4 * run.b_pitch, out=4 * run.size)
+        else:
+            plan.divisible(BINARY_FAMILY, "size", BLOCK, a=4, b=0 if run.scalar else 4, out=4)
     return plan.done("vectors")

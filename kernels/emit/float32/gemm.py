@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ..gemm import cover
 from ..language import F32, I64, Function, Value
 from ..pieces import store
 from ..plan import Family, Place, Plan
 from ..target import Target
-from .pieces import Clamp, Clamping, multiply_add, narrowest
+from .layer import Floats, Layer
+from .pieces import Clamping, Summing, narrowest
 
 TILES = {
     "avx512vnni": {4: 6, 2: 12, 1: 16},
@@ -30,14 +30,12 @@ TILES = {
 }
 """Per variant, by vectors in a panel: the most rows of a tile whose accumulators stay in registers."""
 
-Floats = npt.NDArray[np.float32]
 
-
-def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, ending: str, width: str) -> None:
-    """out[line][tile][row][column]: `ending` plain, low or clamp, `width` full or part."""
+def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, order: str, ending: str, width: str) -> None:
+    """out[line][tile][row][column]: `order` of an Order, `ending` plain, low or clamp, `width` full or part."""
     vector, size = F32.x(lanes), 4 * lanes
     row = f.arguments(GEMM.slots)
-    clamping = Clamping(ending, row.low, row.high)
+    summing, clamping = Summing(order), Clamping(ending, row.low, row.high)
     row_steps = [f.constant(0, I64), row.lda, row.lda << 1, row.lda * 3]
     group_step = row.lda << 2
 
@@ -51,7 +49,9 @@ def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, ending: str, w
     with f.loop(row.lines, a=row.a, out=row.out) as line:
         with f.loop(row.tiles, a=line.a, out=line.out) as tile:
             bias = [row.bias.load(vector, size * j) for j in range(vectors)]
-            with f.loop(row.piece_count, True, piece=row.pieces, sums=[bias] * rows) as each:
+            with f.loop(
+                row.piece_count, True, piece=row.pieces, sums=[[summing.start(b) for b in bias]] * rows
+            ) as each:
                 start = tile.a + each.piece.load(I64, 0, 8)
                 w = row.w + each.piece.load(I64, 8, 8) * (size * vectors)
                 with f.loop(row.depth, pointers=groups(start), w=w, sums=each.sums) as k:
@@ -60,7 +60,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, ending: str, w
                     for i, old in enumerate(k.sums):
                         x = (k.pointers[i // 4] + row_steps[i % 4] if i % 4 else k.pointers[i // 4]).load(F32)
                         x = x.splat(lanes)
-                        sums.append([multiply_add(sum_, x, c) for sum_, c in zip(old, columns, strict=True)])
+                        sums.append([summing.add(sum_, x, c) for sum_, c in zip(old, columns, strict=True)])
                     k.sums = sums
                     k.pointers, k.w = [pointer + 4 for pointer in k.pointers], k.w + size * vectors
                 each.sums, each.piece = k.sums, each.piece + 16
@@ -68,7 +68,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, ending: str, w
                 at = tile.out + row.ldo * i
                 for j, sum_ in enumerate(each.sums[i]):
                     last = width == "part" and j == vectors - 1
-                    store(at + size * j, clamping.apply(sum_), row.columns if last else None)
+                    store(at + size * j, clamping.apply(summing.end(sum_, bias[j])), row.columns if last else None)
             tile.a, tile.out = tile.a + row.lda * rows, tile.out + row.ldo * rows
         line.a, line.out = line.a + row.a_line, line.out + row.out_line
 
@@ -96,25 +96,28 @@ class Panel:
         return "full" if self.columns == self.lanes else "part"
 
 
-def panel_widths(target: Target, columns: int) -> list[tuple[int, int, int]]:
-    """(first column, vectors, lanes) of the panels that cover `columns`, wide ones first."""
+def panel_widths(target: Target, columns: int, widest: int = 0) -> list[tuple[int, int, int]]:
+    """(first column, vectors, lanes) of the panels that cover `columns`, wide ones first.
+
+    widest: the most vectors of one, a power of two; 0 for what tiles of rows take.
+    """
     result, first, lanes = [], 0, target.lanes
-    widest = max(TILES[target.name])
+    widest = widest or max(TILES[target.name])
     while first < columns:
         left = columns - first
         whole = (left + lanes // 2 - 1) // lanes  # a rest of half a vector has a panel of its own
-        vectors = next(n for n in (widest, 2, 1) if n <= max(whole, 1))
+        vectors = next(n for n in (8, 4, 2, 1) if n <= min(widest, max(whole, 1)))
         used = lanes if whole else narrowest(target, left)
         result.append((first, vectors, used))
         first += vectors * used
     return result
 
 
-def pack(plan: Plan, weights: Floats, bias: Floats | None) -> list[Panel]:
-    """Pack weights (columns, k) and bias (columns,)."""
+def pack(plan: Plan, weights: Floats, bias: Floats | None, widest: int = 0) -> list[Panel]:
+    """Pack weights (columns, k) and bias (columns,) in the panels of `panel_widths`."""
     columns, k = weights.shape
     whole_bias = np.zeros(columns, np.float32) if bias is None else bias
-    widths = panel_widths(plan.target, columns)
+    widths = panel_widths(plan.target, columns, widest)
     packed: list[Floats] = []
     biases: list[Floats] = []
     for first, vectors, lanes in widths:
@@ -156,7 +159,7 @@ def multiply(
     rows: int,
     out: Place,
     ldo: int,
-    clamp: Clamp,
+    layer: Layer,
     lines: int = 1,
     a_line: int = 0,
     out_line: int = 0,
@@ -174,7 +177,8 @@ def multiply(
                     height,
                     panel.vectors,
                     panel.lanes,
-                    clamp.word,
+                    layer.order.value,
+                    layer.clamp.word,
                     panel.width,
                     a=a + row * lda,
                     lda=lda,
@@ -191,8 +195,12 @@ def multiply(
                     a_line=a_line,
                     out_line=out_line,
                     work=lines * tiles * height * panel.vectors * (depth + 2),
-                    **clamp.arguments,
+                    **layer.clamp.arguments,
                 )
+                if lines > tiles:
+                    plan.divisible(GEMM, "lines", a=a_line, out=out_line)
+                else:
+                    plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo)
                 row += height * tiles
 
 

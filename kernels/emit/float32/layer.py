@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ..layer import Geometry
-from .pieces import Clamp
+from .pieces import Clamp, Order
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Weights float32 in the operator's own order, bias float32 (output channels,) or None, fused activation."""
+    """Weights float32 in the operator's own order, bias float32 (output channels,) or None, fused activation.
+
+    order: in which sums are taken, to the last bit.
+    """
 
     weights: Floats
     bias: Floats | None
     clamp: Clamp
+    order: Order = Order.FUSED
 
     def part(self, chosen: slice) -> Layer:
         """Some of the output channels, the first axis of the weights."""
-        return Layer(self.weights[chosen], None if self.bias is None else self.bias[chosen], self.clamp)
+        return replace(self, weights=self.weights[chosen], bias=None if self.bias is None else self.bias[chosen])
 
 
 @dataclass(frozen=True, slots=True)

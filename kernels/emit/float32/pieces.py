@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,41 @@ from ..target import Target
 def multiply_add(sum_: Value, a: Value, b: Value) -> Value:
     """sum + a * b, rounded once where the processor does that as fast, else twice."""
     return sum_.function.call(f"llvm.fmuladd.{sum_.type.overload}", sum_.type, a, b, sum_)
+
+
+class Order(Enum):
+    """How a sum of products is taken: a word in the names of kernels.
+
+    FUSED       from the bias, each product added with one rounding (two where the processor has no such instruction)
+    DOWN        so too, but one column of the filter after the other, not row by row
+    BIAS_FIRST  from the bias, product and sum rounded each
+    BIAS_LAST   from zero, product and sum rounded each, then the bias
+    FOURS       so too, but four sums side by side of every fourth product, the first and third and the second and
+                fourth added up, then those two, then what products are left; only of one row alone
+    """
+
+    FUSED = "fused"
+    DOWN = "down"
+    BIAS_FIRST = "first"
+    BIAS_LAST = "last"
+    FOURS = "fours"
+
+
+class Summing:
+    """The instructions of an `Order`."""
+
+    def __init__(self, word: str) -> None:
+        self.order = Order(word)
+        self.bias_last = self.order in (Order.BIAS_LAST, Order.FOURS)
+
+    def start(self, bias: Value) -> Value:
+        return bias.function.constant(0.0, bias.type) if self.bias_last else bias
+
+    def add(self, sum_: Value, a: Value, b: Value) -> Value:
+        return multiply_add(sum_, a, b) if self.order in (Order.FUSED, Order.DOWN) else sum_ + a * b
+
+    def end(self, sum_: Value, bias: Value) -> Value:
+        return sum_ + bias if self.bias_last else sum_
 
 
 def real(argument: Value) -> Value:
@@ -99,14 +134,6 @@ def narrowest(target: Target, size: int) -> int:
     while lanes > 4 and size <= lanes // 2:
         lanes //= 2
     return lanes
-
-
-def total(values: Sequence[Value]) -> Value:
-    """A sum as a tree: no long chain of additions."""
-    left = list(values)
-    while len(left) > 1:
-        left = [a + b for a, b in zip(left[::2], left[1::2], strict=False)] + left[len(left) // 2 * 2 :]
-    return left[0]
 
 
 def zeros(f: Function, lanes: int) -> Value:

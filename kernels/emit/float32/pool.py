@@ -105,14 +105,15 @@ def _rows(
             work=where.pixels * where.lines * blocks * vectors * (where.taps[0] * where.taps[1] + 4),
             **{name: float_bits(number) for name, number in numbers.items()},
         )
+        plan.divisible(WINDOWS, "lines", a=where.a_steps[0], out=where.out_steps[0])
 
 
-def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, *, drop_nan: bool) -> Compiled | str:
+def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool) -> Compiled | str:
     """Means of the inputs inside each window. drop_nan: NaN becomes the lower bound instead of staying."""
     return _pool(target, "sum", geometry, clamp, 0.0, drop_nan=drop_nan)
 
 
-def plan_max_pool(target: Target, geometry: Geometry, clamp: Clamp, lowest: float, *, drop_nan: bool) -> Compiled | str:
+def plan_max_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool, lowest: float) -> Compiled | str:
     """The greatest input of each window and `lowest`; NaN is passed over."""
     return _pool(target, "most", geometry, clamp, lowest, drop_nan=drop_nan)
 
@@ -176,6 +177,7 @@ def plan_sum(target: Target, outer: int, reduced: int, inner: int, *, mean: bool
     if inner == 1:
         work = outer * (reduced // target.lanes + 8)
         plan.row(ROWS, a=source(), out=result(), size=reduced, rows=outer, factor=float_bits(factor), work=work)
+        plan.divisible(ROWS, "rows", a=4 * reduced, out=4)
         return plan.done("sums along rows")
     where = _Windows(outer, 1, (1, reduced), (0, 4 * reduced * inner), (0, 4 * inner), (0, 4 * inner))
     _rows(

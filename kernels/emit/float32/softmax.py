@@ -67,4 +67,5 @@ def plan_softmax(target: Target, rows: int, size: int, beta: float) -> Compiled:
     if 0 not in (rows, size):
         work = rows * (size // target.lanes + 2) * 30
         plan.row(SOFTMAX, a=source(), out=result(), size=size, rows=rows, beta=float_bits(beta), work=work)
+        plan.divisible(SOFTMAX, "rows", a=4 * size, out=4 * size)
     return plan.done("vectors")

@@ -144,7 +144,7 @@ class DetectionPostProcess(BuiltInCustom):
                 f"expected 1 or more detections, got {self.detections_per_class} a class of {self.max_detections}",
                 "custom_options",
             )
-        if not self.use_regular_nms and self.max_classes_per_detection < 1:
+        if self.max_classes_per_detection < 1:
             raise ModelError("expected 1 or more classes a detection, got 0", "custom_options")
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from hypothesis import strategies as st
 
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.plan import Eight
-from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
+from qengine.kernels.fixed_point import quantize_multipliers
+from qengine.kernels.requantizers import DoubleRounding, Float32, Float64, HalfUp, Requantizer
 
 WINDOWS, DILATIONS = st.integers(1, 4), st.sampled_from([1, 1, 2])
 CHANNELS = st.sampled_from([1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32, 33, 40, 64, 65, 80])
@@ -67,7 +71,43 @@ def layers(draw, weight_shape, outputs, terms):
         low = max(low, output.zero_point)
     if draw(st.booleans()):
         high = min(high, low + draw(st.integers(0, 255)))
-    scale = (rng.uniform(0.2, 3, outputs) / (70 * np.sqrt(terms))).astype(np.float32)
+    scale = rng.uniform(0.2, 3, outputs) / (70 * np.sqrt(terms))
     if draw(st.integers(0, 9)) == 0:
-        scale *= np.float32(2.0**20)  # products beyond int32
-    return Layer(weights, zero_point, bias, eight(draw, signed), output, low, high, FloatRule(scale)), rng
+        scale *= 2.0**20  # products beyond int32
+    rule = draw(rules(scale, output.zero_point))
+    return Layer(weights, zero_point, bias, eight(draw, signed), output, low, high, rule), rng
+
+
+@st.composite
+def rules(draw, scale, zero_point):
+    """Each rule, for these real multipliers."""
+    kind = draw(st.sampled_from(["float", "float", "real", "up", "away", "split"]))
+    if kind == "float":
+        return FloatRule(scale.astype(np.float32))
+    if kind == "real":
+        return RealRule(scale, zero_point)
+    multiplier, shift = quantize_multipliers(scale)
+    away = {"up": np.inf, "away": 0, "split": len(scale) // 8 * 8}[kind] <= np.arange(len(scale))
+    return FixedRule(multiplier, shift, away, zero_point)
+
+
+def requantizer(rule):
+    """The reference of a rule."""
+    if isinstance(rule, FloatRule):
+        return Float32(rule.scale)
+    if isinstance(rule, RealRule):
+        return Float64(rule.scale)
+    return Mixed(rule.multiplier, rule.shift, rule.away)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixed(Requantizer):
+    """DoubleRounding in some channels, HalfUp in the others."""
+
+    multiplier: np.ndarray
+    shift: np.ndarray
+    away: np.ndarray
+
+    def rescale(self, acc):
+        rounded = (rule(self.multiplier, self.shift).rescale(acc) for rule in (DoubleRounding, HalfUp))
+        return np.where(self.away, *rounded)

@@ -6,7 +6,7 @@ import numpy as np
 
 from qengine.kernels.emit.float32 import convolution, dense, depthwise, elementwise, pool, softmax
 from qengine.kernels.emit.float32.layer import Layer
-from qengine.kernels.emit.float32.pieces import ANY, Clamp
+from qengine.kernels.emit.float32.pieces import ANY, Clamp, Order
 from qengine.kernels.emit.layer import Geometry
 
 
@@ -15,10 +15,11 @@ def float_plans(variant):
         weights = np.ones((2 * channels, 3, 3, channels), np.float32)
         geometry = Geometry(1, (9, 9, channels), (9, 9, 2 * channels), (3, 3), before=(1, 1))
         yield convolution.plan_convolution(variant, geometry, Layer(weights, None, Clamp(0.0, 6.0)))
-        yield dense.plan_dense(variant, 1, Layer(weights[:, 0, 0], None, Clamp(0.0)))
+        for order in Order:
+            yield dense.plan_dense(variant, 1, Layer(weights[:, 0, 0], None, Clamp(0.0), order))
         geometry = Geometry(1, (9, 9, channels), (9, 9, channels), (3, 3), before=(1, 1))
-        yield depthwise.plan_depthwise(variant, geometry, Layer(weights[:1, ..., :channels], None, ANY))
-        yield pool.plan_max_pool(variant, geometry, ANY, 0.0, drop_nan=False)
+        yield depthwise.plan_depthwise(variant, geometry, Layer(weights[:1, ..., :channels], None, ANY, Order.DOWN))
+        yield pool.plan_max_pool(variant, geometry, ANY, False, 0.0)
         yield pool.plan_sum(variant, 2, 9, channels, mean=True)
     geometry = Geometry(1, (5, 5, 2), (5, 5, 4), (3, 3), before=(1, 1))
     yield depthwise.plan_depthwise(variant, geometry, Layer(np.ones((1, 3, 3, 4), np.float32), None, ANY))

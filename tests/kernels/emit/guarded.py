@@ -56,7 +56,7 @@ def run(compiled, inputs, shape, dtype):
     output = Memory(int(np.prod(shape)) * np.dtype(dtype).itemsize, at_start=at_start)
     scratch = Memory(compiled.scratch, at_start=at_start)
     stages = compiled.bind([memory.address for memory in memories], [output.address], scratch.address)
-    Program([row for stage in stages for row in stage], compiled.target).run()
+    Program(stages, compiled.target).run()
     assert all(memory.is_clean for memory in (*memories, output, scratch))
     assert all(np.array_equal(memory.bytes, old) for memory, old in zip(memories, before, strict=True))
     return (output.bytes ^ flip(dtype)).view(dtype).reshape(shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from emitted_cases import CHANNELS, geometries, layers, random_bytes
+from emitted_cases import CHANNELS, geometries, layers, random_bytes, requantizer
 from guarded import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,14 +16,14 @@ from qengine.kernels.emit.depthwise import plan_depthwise
 from qengine.kernels.emit.layer import Geometry, Layer, split_outliers
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FloatRule
+from qengine.kernels.emit.transposed import plan_transposed
 from qengine.kernels.reference import conv
-from qengine.kernels.requantizers import Float32
 
 
 def expected(layer, sums):
     """The layer's output for exact sums (..., channels) of products."""
     total = sums.astype(np.int64) + (0 if layer.bias is None else layer.bias)
-    round_ = Float32(layer.rule.scale)
+    round_ = requantizer(layer.rule)
     return round_(total.astype(np.int32), layer.output.zero_point, layer.low, layer.high, layer.weights.dtype)
 
 
@@ -80,6 +80,37 @@ def test_depthwise_convolution_equals_the_reference(variant, case):
         centered(x, layer.input.zero_point), centered(layer.weights, layer.weight_zero_point), sliding(geometry)
     )
     compiled = plan_depthwise(variant, geometry, layer)
+    assert np.array_equal(run(compiled, [x], sums.shape, x.dtype), expected(layer, sums))
+
+
+@st.composite
+def transposed_convolutions(draw):
+    """Outputs as large as the full result or cut off by up to a stride, filters smaller than the stride among them."""
+    sides = []
+    for _ in range(2):
+        size, window, stride = draw(st.integers(1, 6)), draw(st.integers(1, 5)), draw(st.integers(1, 3))
+        before = draw(st.integers(0, window - 1))
+        full = (size - 1) * stride + window
+        sides.append((size, window, stride, before, draw(st.integers(max(1, full - before - stride), full + 1))))
+    (h, tall, down, top, out_h), (w, wide, across, left, out_w) = sides
+    channels, outputs = draw(CHANNELS), draw(CHANNELS)
+    layer, rng = draw(layers((outputs, tall, wide, channels), outputs, tall * wide * channels))
+    geometry = Geometry(
+        draw(st.integers(1, 2)), (h, w, channels), (out_h, out_w, outputs), (tall, wide), (down, across),
+        before=(top, left),
+    )  # fmt: skip
+    return geometry, layer, random_bytes(rng, (geometry.batch, h, w, channels), layer.input.signed)
+
+
+@settings(max_examples=80)
+@given(case=transposed_convolutions())
+def test_transposed_convolution_equals_the_reference(variant, case):
+    geometry, layer, x = case
+    sums = conv.transpose_conv_2d(
+        centered(x, layer.input.zero_point), centered(layer.weights, layer.weight_zero_point),
+        geometry.stride, geometry.before, geometry.output[:2],
+    )  # fmt: skip
+    compiled = plan_transposed(variant, geometry, layer)
     assert np.array_equal(run(compiled, [x], sums.shape, x.dtype), expected(layer, sums))
 
 

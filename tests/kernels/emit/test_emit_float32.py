@@ -16,7 +16,7 @@ from qengine.kernels.emit.float32.depthwise import plan_depthwise
 from qengine.kernels.emit.float32.elementwise import plan_binary, plan_unary
 from qengine.kernels.emit.float32.gemm import TILES, panel_widths
 from qengine.kernels.emit.float32.layer import Layer, stretches
-from qengine.kernels.emit.float32.pieces import ANY, Clamp, spans
+from qengine.kernels.emit.float32.pieces import ANY, Clamp, Order, spans
 from qengine.kernels.emit.float32.pool import plan_average_pool, plan_max_pool, plan_sum
 from qengine.kernels.emit.float32.softmax import plan_softmax
 from qengine.kernels.emit.layer import Geometry
@@ -56,7 +56,7 @@ def strange(rng, x, share=0.1):
 def layers(draw, shape, outputs):
     rng = np.random.default_rng(draw(SEEDS))
     bias = normal(rng, outputs) if draw(st.booleans()) else None
-    return Layer(normal(rng, *shape), bias, draw(CLAMPS)), rng
+    return Layer(normal(rng, *shape), bias, draw(CLAMPS), draw(st.sampled_from(Order))), rng
 
 
 def finished(layer, sums):
@@ -282,10 +282,10 @@ def test_pools_equal_the_reference(variant, case, clamp, most, drop_nan):
     x = strange(rng, normal(rng, geometry.batch, *geometry.input), 0.02)
     with np.errstate(all="ignore"):
         if most:
-            compiled = plan_max_pool(variant, geometry, clamp, -np.inf, drop_nan=drop_nan)
+            compiled = plan_max_pool(variant, geometry, clamp, drop_nan, -np.inf)
             want = pooling.max_pool(x, slides(geometry), np.fmax, -np.inf)
         else:
-            compiled = plan_average_pool(variant, geometry, clamp, drop_nan=drop_nan)
+            compiled = plan_average_pool(variant, geometry, clamp, drop_nan)
             want = pooling.average_pool_float32(x, slides(geometry))
         bounded = np.fmin(np.fmax(want, np.float32(clamp.low)), np.float32(clamp.high))
         want = bounded if drop_nan else conv.clamped(want, clamp.low, clamp.high)

@@ -57,7 +57,7 @@ def test_loops_carry_nested_values_and_may_be_empty(host):
     out = np.zeros(1, np.int64)
     seen = []
     for count in (0, 1, 2, 10):
-        Program([BoundRow("fibonacci", (out.ctypes.data, count), 1)], variant).run()
+        Program([[BoundRow("fibonacci", (out.ctypes.data, count), 1)]], variant).run()
         seen.append(out.item())
     assert seen == [1, 1, 2, 89]
 

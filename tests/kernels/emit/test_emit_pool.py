@@ -6,15 +6,18 @@ import itertools
 
 import numpy as np
 import pytest
-from emitted_cases import CHANNELS, geometries, random_bytes
+from emitted_cases import CHANNELS, eight, geometries, random_bytes, requantizer
 from guarded import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.emit.plan import Eight
-from qengine.kernels.emit.pool import plan_average_pool, plan_max_pool, plan_mean, stretches
-from qengine.kernels.emit.softmax import plan_softmax
+from qengine.kernels.emit.pool import plan_average_pool, plan_max_pool, plan_mean, plan_mean_fixed, stretches
+from qengine.kernels.emit.rounding import FixedRule
+from qengine.kernels.emit.softmax import plan_softmax, plan_softmax_fixed
+from qengine.kernels.fixed_point import quantize_multiplier
+from qengine.kernels.reference.softmax import FixedInput, softmax_fixed_point
 
 
 def windows(x, geometry):
@@ -107,6 +110,29 @@ def test_mean_multiplies_then_adds_without_fusing(variant, outer, reduced, inner
 
 @settings(max_examples=40)
 @given(
+    outer=st.integers(1, 3),
+    reduced=st.integers(1, 70),
+    inner=CHANNELS,
+    signed=st.booleans(),
+    block=st.sampled_from([None, 16]),
+    data=st.data(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_means_in_fixed_point_have_a_rule_for_each_channel(variant, outer, reduced, inner, signed, block, data, seed):
+    rng = np.random.default_rng(seed)
+    x, output = random_bytes(rng, (outer, reduced, inner), signed), eight(data.draw, signed)
+    multiplier, shift = quantize_multiplier(rng.uniform(0.1, 3) / reduced)
+    away = np.arange(inner) >= (0 if block is None else inner // block * block)
+    rule = FixedRule(np.full(inner, multiplier, np.int32), np.full(inner, shift, np.int32), away, 0)
+    start, bias = int(rng.integers(-9000, 9000)), int(rng.integers(-300, 300))
+    sums = start + x.sum(1, dtype=np.int64)
+    want = requantizer(rule)(sums, bias, *output.range, x.dtype)
+    compiled = plan_mean_fixed(variant, outer, reduced, inner, output, output, rule, start, bias)
+    assert np.array_equal(run(compiled, [x], want.shape, x.dtype), want)
+
+
+@settings(max_examples=40)
+@given(
     rows=st.integers(1, 4), size=st.integers(1, 200), signed=st.booleans(), step=st.floats(1e-4, 0.5),
     seed=st.integers(0, 2**32 - 1),
 )  # fmt: skip
@@ -125,3 +151,23 @@ def test_softmax_adds_table_entries_in_order(variant, rows, size, signed, step, 
     output = Eight(signed, -128 if signed else 0)
     got = run(plan_softmax(variant, rows, size, output, table, 1 / 256), [x], want.shape, x.dtype)
     assert np.array_equal(got, want)
+
+
+@settings(max_examples=40)
+@given(
+    rows=st.integers(1, 4), size=st.integers(1, 511), signed=st.booleans(), bits=st.sampled_from([8, 16]),
+    scale=st.floats(1e-4, 0.5), seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_softmax_in_fixed_point_equals_the_reference(variant, rows, size, signed, bits, scale, seed):
+    x = random_bytes(np.random.default_rng(seed), (rows, size), signed)
+    numbers, distances = FixedInput.of(scale, 1.0), np.arange(-255, 1)
+    powers = numbers.powers(distances, numbers.rescale(distances)).astype(np.int32)
+    low = 0 if bits == 8 and not signed else -(2 ** (bits - 1))
+    dtype = np.uint8 if low == 0 else np.int8 if bits == 8 else np.int16
+    want = np.clip(softmax_fixed_point(x, numbers, bits) + low, *(np.iinfo(dtype).min, np.iinfo(dtype).max))
+    compiled = plan_softmax_fixed(variant, rows, size, bits, powers)
+    assert np.array_equal(run(compiled, [x], want.shape, dtype), want.astype(dtype))
+
+
+def test_rows_whose_powers_may_add_up_too_far_are_named():
+    assert "512 or more" in plan_softmax_fixed(None, 1, 512, 8, np.zeros(256, np.int32))

@@ -23,7 +23,7 @@ def run_with_states(compiled, x, states, shape):
     output = Memory(int(np.prod(shape)), at_start=False)
     scratch = Memory(compiled.scratch, at_start=False)
     stages = compiled.bind([memory.address for memory in memories], [output.address], scratch.address)
-    Program([row for stage in stages for row in stage], compiled.target).run()
+    Program(stages, compiled.target).run()
     assert all(memory.is_clean for memory in (*memories, output, scratch))
     after = [m.bytes.view(s.dtype).reshape(s.shape) for m, s in zip(memories[1:], states, strict=True)]
     return (output.bytes ^ 0x80).view(np.int8).reshape(shape), after

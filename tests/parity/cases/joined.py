@@ -9,7 +9,10 @@ from parity_case import STEPS, Case, entrance, single
 
 from qengine.build import Builder, Operand
 from qengine.ops.add import Add
+from qengine.ops.cast import Cast
+from qengine.ops.div import Div
 from qengine.ops.expand_dims import ExpandDims
+from qengine.ops.greater import Greater
 from qengine.ops.mul import Mul
 from qengine.ops.quantize import Quantize
 from qengine.ops.reshape import Reshape
@@ -21,8 +24,8 @@ from qengine.options import ActivationFunctionType
 
 RELU6 = ActivationFunctionType.RELU6
 EIGHT = ("int8", "uint8")
-OTHER = {"int8": (0.031, 11), "uint8": (0.031, 100)}
-SQUARE = {"int8": (0.07, -20), "uint8": (0.07, 100)}
+OTHER = {"int8": (0.031, 11), "uint8": (0.031, 100), "int16": (0.0017, 0)}
+SQUARE = {"int8": (0.07, -20), "uint8": (0.07, 100), "int16": (0.002, 0)}
 CHANCES = {"int8": (1 / 256, -128), "uint8": (1 / 256, 0)}
 
 
@@ -35,6 +38,16 @@ def beside(*shape: int) -> Callable[[Operand], Sequence[Operand]]:
         return [x, x.graph.constant(values, scale=0.015, zero_point=(low + high + 1) // 2 + 3)]
 
     return inputs
+
+
+def one_before(x: Operand) -> Sequence[Operand]:
+    """A constant number as first input."""
+    scale = 0.0013 if x.type.name == "INT16" else 0.015
+    return [x.graph.constant(np.array([40], x.type.dtype), scale=scale, zero_point=0), x]
+
+
+def one_behind(x: Operand) -> Sequence[Operand]:
+    return one_before(x)[::-1]
 
 
 def twice(x: Operand) -> Sequence[Operand]:
@@ -58,6 +71,12 @@ def renamed(to: str) -> Callable[[Builder, np.random.Generator], Sequence[Operan
     return build
 
 
+def flagged(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
+    """Flags and whole numbers of int8."""
+    x = entrance(b, (3, 21), "int8")
+    return [b.add(Greater(), one_behind(x), type="bool"), b.add(Cast(), [x], type="int32")]
+
+
 def plain_between(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
     """An operator without a kernel in between: its inputs and outputs cross over."""
     x = entrance(b, (4, 5), "int8")
@@ -78,6 +97,11 @@ CASES = [
     *single("sub_wide", Sub(), (1, 6), *EIGHT, around=beside(5, 6), scale=OTHER),
     *single("mul_itself", Mul(RELU6), (2, 5, 70), *EIGHT, around=twice, scale=SQUARE),
     *single("mul_channels", Mul(), (2, 5, 70), *EIGHT, around=beside(5, 1), scale=OTHER),
+    *single("sub_from_one", Sub(), (3, 21), *EIGHT, "int16", around=one_before, scale=OTHER),
+    *single("add_one_behind", Add(), (3, 21), *EIGHT, "int16", around=one_behind, scale=OTHER),
+    *single("mul_one_behind", Mul(), (3, 21), *EIGHT, "int16", around=one_behind, scale=SQUARE),
+    Case("greater_than_one", flagged),
+    *single("divided_by_one", Div(), (3, 21), "uint8", around=one_behind, scale=OTHER),
     *single("softmax", Softmax(1.0), (3, 100), *EIGHT, scale=CHANCES),
     *single("softmax_steep", Softmax(5.0), (2, 2, 3), *EIGHT, scale=CHANCES),
     Case("renamed_int8", renamed("int8")),

@@ -1,0 +1,136 @@
+"""ADD and SUB over bytes in fixed point, as built-in kernels do: both inputs to one scale, the sum to the output's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..reference.add import CommonScale, Multiplier, Sign
+from . import rounding
+from .elementwise import ROW_SLOTS, Run, broadcast_runs, each_row, plan_binary
+from .language import I32, Function, Value
+from .pieces import Narrowing, widen
+from .plan import Compiled, Eight, Family, Finish, Place, Plan
+from .target import Target
+
+
+def _write_add_fixed(f: Function, rule: str, order: str, ending: str, scalar: str) -> None:
+    """Both inputs less their zero points, shifted left and rescaled by `rule`; then `order`: add, sub, or back (b - a).
+
+    Sections of three rules lie at `numbers`: a's, b's, and the output's, which always rounds away.
+    """
+    row, lanes = f.arguments(ADD_FIXED.slots), f.target.lanes
+    narrowing = Narrowing(f, row.finish, ending)
+    names = ("a_zero", "b_zero", "a_left", "b_left")
+    a_zero, b_zero, a_left, b_left = (getattr(row, name).truncate(I32).splat(lanes) for name in names)
+    size = 4 * lanes * rounding.SECTIONS[rule]
+    first, second = (rounding.load_sections(f, rule, row.numbers + at, 0, 1, lanes) for at in (0, size))
+    last = rounding.load_sections(f, "away", row.numbers + 2 * size, 0, 1, lanes)
+
+    def add(a: Value, b: Value) -> Value:
+        rounded = []
+        for x, y in zip(widen(a), widen(b), strict=True):
+            one = rounding.apply(f, rule, (x - a_zero) << a_left, first)
+            other = rounding.apply(f, rule, (y - b_zero) << b_left, second)
+            sum_ = {"add": one + other, "sub": one - other, "back": other - one}[order]
+            rounded.append(rounding.apply(f, "away", sum_, last))
+        return narrowing.narrow(rounded)
+
+    each_row(f, row, scalar, add)
+
+
+ADD_FIXED = Family("addfixed", f"{ROW_SLOTS} a_zero b_zero a_left b_left *numbers finish", _write_add_fixed)
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """A vector loop that rounds in its own way, beside the scalar one for what is left of each run of elements.
+
+    run: elements of a run. block: those taken at a time. shift_first: whether an input's own shift joins that to the
+    left, else what it shifts out is lost.
+    """
+
+    run: int
+    block: int
+    shift_first: bool
+
+
+def plan_add_fixed(
+    target: Target,
+    a_shape: Sequence[int],
+    b_shape: Sequence[int],
+    a: Eight,
+    b: Eight,
+    output: Eight,
+    scale: CommonScale,
+    sign: Sign,
+    low: int,
+    high: int,
+    vectors: Vectors | None = None,
+) -> Compiled | str:
+    """a + b, or a - b with sign -1; any broadcast. Or why not."""
+    if not 0 <= -scale.output.shift <= 31 or scale.a.shift > 0 or scale.b.shift > 0:
+        return "no native kernel scales a sum up"
+    real = [number.value * 2.0 ** (number.shift - 31) for number in (scale.a, scale.b, scale.output)]
+    if vectors is not None and 255.0 * (real[0] + real[1]) * 2**20 * real[2] >= 2**15 - 256:
+        return "sums beyond int16, which the runtime's vectors cut"
+    plan, finish = Plan(target), Finish.of(output, low, high)
+
+    def rows(runs: Sequence[Run], rule: str, first: _Input, second: _Input) -> None:
+        last = _away(scale.output)
+
+        def numbers(one: _Input, other: _Input) -> dict[str, int | Place]:
+            sections = [*one.sections, *other.sections, *last]
+            packed = np.repeat(np.array(sections, np.int32), target.lanes)
+            return {
+                "a_zero": one.zero,
+                "b_zero": other.zero,
+                "a_left": one.left,
+                "b_left": other.left,
+                "numbers": plan.constant(packed),
+                "finish": finish.argument,
+            }
+
+        for swapped in (False, True):
+            some = [run for run in runs if run.swapped == swapped]
+            if some:
+                order = "add" if sign == 1 else "back" if swapped else "sub"
+                chosen = numbers(second, first) if swapped else numbers(first, second)
+                plan_binary(plan, ADD_FIXED, [rule, order, finish.word], some, chosen, chosen)
+
+    runs = broadcast_runs(a_shape, b_shape)
+    exact = [_Input(x.stored_zero, scale.left_shift, _away(m)) for x, m in ((a, scale.a), (b, scale.b))]
+    if vectors is None:
+        rows(runs, "away", *exact)
+        return plan.done("sum in fixed point")
+    cut = [_cut_input(x.stored_zero, scale.left_shift, m, vectors) for x, m in ((a, scale.a), (b, scale.b))]
+    if any(x is None for x in cut):
+        return "no native kernel shifts an input out of sight"
+    if any(run.size != vectors.run for run in runs):
+        return "no native kernel loops as the runtime does over these shapes"
+    whole = [(run, run.size // vectors.block * vectors.block) for run in runs]
+    rows([run.part(0, end) for run, end in whole if end], "cut", *(x for x in cut if x is not None))
+    rows([run.part(end, run.size) for run, end in whole if end < run.size], "away", *exact)
+    return plan.done("sum in fixed point, blocks and what is left of them")
+
+
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """How an input is brought to the common scale: less `zero`, shifted left, then by a rule's sections."""
+
+    zero: int
+    left: int
+    sections: tuple[int, ...]
+
+
+def _away(multiplier: Multiplier) -> tuple[int, ...]:
+    return (multiplier.value, -multiplier.shift, -1 if multiplier.shift < 0 else 0)
+
+
+def _cut_input(zero: int, left_shift: int, multiplier: Multiplier, vectors: Vectors) -> _Input | None:
+    left, right = left_shift, -multiplier.shift
+    if vectors.shift_first:
+        left, right = left - right, 0
+    return _Input(zero, left, (multiplier.value, right)) if left >= 0 and right <= 31 else None

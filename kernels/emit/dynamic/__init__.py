@@ -1,0 +1,1 @@
+"""Layers of float activations that are quantized on the fly, and int8 weights."""

@@ -1,0 +1,1 @@
+"""Training a Model: gradients, fake quantization where post-training quantization puts its grids, and a trainer."""

@@ -1,0 +1,80 @@
+"""What a network's outputs are to a loss: scores before their softmax, where there is one, and real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..op import Array
+from .execution import Pass
+from .lowering import Run, Snap
+from .network import Network
+
+
+@dataclass(frozen=True)
+class Head:
+    """One output. output: its slot. scores: the slot before `activation` (SOFTMAX, LOGISTIC), else the output's.
+
+    beta: scores are multiplied with it first.
+    """
+
+    output: int
+    scores: int
+    activation: str = ""
+    beta: float = 1.0
+
+
+def heads(network: Network) -> tuple[Head, ...]:
+    """Of every output, in order."""
+    made: dict[int, Any] = {}
+    for part in network.program.instructions:
+        if isinstance(part, Run):
+            made |= dict.fromkeys(part.outputs, part)
+        elif isinstance(part, Snap):
+            made[part.target] = made.get(part.source)
+    found = []
+    for end in network.program.ends:
+        run = made.get(end)
+        op: Any = None if run is None else network.graph.nodes[run.number].op
+        if run is not None and op.name in ("SOFTMAX", "LOGISTIC"):
+            beta = op.beta if op.name == "SOFTMAX" else 1.0
+            found.append(Head(end, run.inputs[0], op.name, beta))
+        else:
+            found.append(Head(end, end))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class View:
+    """A run as a loss sees it. teacher: the same inputs through the float network, or None. features: by name, the
+    slots of a tensor in the run and in the teacher's."""
+
+    run: Pass
+    heads: tuple[Head, ...]
+    teacher: Pass | None = None
+    teacher_heads: tuple[Head, ...] = ()
+    features: Mapping[str, tuple[int, int]] | None = None
+
+    def scores(self, number: int) -> Array:
+        return self.run.value(self.heads[number].scores)
+
+    def output(self, number: int) -> Array:
+        return self.run.value(self.heads[number].output)
+
+    def taught_scores(self, number: int) -> Array:
+        assert self.teacher is not None
+        return self.teacher.value(self.teacher_heads[number].scores)
+
+
+def features(network: Network, teacher: Network) -> dict[str, tuple[int, int]]:
+    """What operators with weights compute, before the outputs: by tensor name, its slot in both networks, which hold
+    the same graph."""
+    found = {}
+    for node in network.graph.nodes:
+        if node.op.weights and not set(node.outputs) & set(network.graph.outputs):
+            for i in node.outputs:
+                grid = None if network.plan is None else network.plan.graphs[0].tensors[i]
+                slots = network.program.computed(i, grid), teacher.program.computed(i, None)
+                found[network.keys[i]] = slots
+    return found

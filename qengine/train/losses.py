@@ -1,0 +1,156 @@
+"""Losses: a number for a run, and its gradients by slot."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from ..op import Array
+from .heads import Head, View
+from .rules.arithmetic import sigmoid
+
+Seeds = dict[int, Array]
+
+
+class Loss(ABC):
+    """needs_teacher: whether the view must hold the float network's run."""
+
+    needs_teacher: bool = False
+
+    @abstractmethod
+    def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
+        """The mean over the batch, and its gradient at slots of the run."""
+
+
+@final
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """Of the first output: -log of the probability that its softmax gives to the label; smoothing spreads a share of
+    the label over all classes.
+
+    Labels are numbers of classes (n,) or (n, ...), or probabilities of the scores' shape. Scores before a SOFTMAX are
+    taken where it makes the output; an output without one counts as scores. After a LOGISTIC labels are 0 and 1, or
+    probabilities, of the output's shape.
+    """
+
+    smoothing: float = 0.0
+
+    def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
+        head, scores = view.heads[0], view.scores(0)
+        labels = np.asarray(targets)
+        if head.activation == "LOGISTIC":
+            return _binary(head, scores, labels.reshape(scores.shape).astype(scores.dtype))
+        wanted = self._probabilities(labels, scores)
+        count = scores.size // scores.shape[-1]
+        logarithms = log_softmax(scores * scores.dtype.type(head.beta))
+        loss = -float(np.vdot(wanted, logarithms)) / count
+        gradient = (np.exp(logarithms) - wanted) * scores.dtype.type(head.beta / count)
+        return loss, {head.scores: gradient}
+
+    def _probabilities(self, labels: Array, scores: Array) -> Array:
+        classes = scores.shape[-1]
+        if labels.shape == scores.shape and labels.dtype.kind == "f":
+            wanted = labels.astype(scores.dtype)
+        else:
+            if labels.dtype.kind not in "iu" or labels.size != scores.size // classes:
+                raise ValueError(
+                    f"expected {scores.size // classes} class numbers, or probabilities of shape {list(scores.shape)}, "
+                    f"got {labels.dtype}{list(labels.shape)}"
+                )
+            if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+                raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
+            wanted = np.eye(classes, dtype=scores.dtype)[labels.reshape(scores.shape[:-1])]
+        return np.asarray((1 - self.smoothing) * wanted + self.smoothing / classes, scores.dtype)
+
+
+def _binary(head: Head, scores: Array, labels: Array) -> tuple[float, Seeds]:
+    """-y log p - (1 - y) log (1 - p), p = sigmoid(scores), the mean over all numbers."""
+    loss = np.maximum(scores, 0) - scores * labels + np.log1p(np.exp(-np.abs(scores)))
+    return float(loss.mean()), {head.scores: (sigmoid(scores) - labels) / scores.dtype.type(max(scores.size, 1))}
+
+
+@final
+@dataclass(frozen=True)
+class MeanSquaredError(Loss):
+    """Of the outputs to targets of their shapes: one array, or one for each output."""
+
+    def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
+        wanted = targets if isinstance(targets, list | tuple) else [targets]
+        if len(wanted) != len(view.heads):
+            raise ValueError(f"expected targets for {len(view.heads)} outputs, got {len(wanted)}")
+        total, seeds = 0.0, Seeds()
+        for number, target in enumerate(wanted):
+            y = view.output(number)
+            difference = y - np.asarray(target, y.dtype).reshape(y.shape)
+            total += float(np.mean(np.square(difference)))
+            seeds[view.heads[number].output] = difference * y.dtype.type(2 / max(y.size, 1))
+        return total, seeds
+
+
+@final
+@dataclass(frozen=True)
+class Distillation(Loss):
+    """What the float network does with the same inputs is the target; no labels are needed.
+
+    For outputs of a SOFTMAX: temperature**2 * KL(softmax(teacher / temperature) || softmax(scores / temperature)), plus
+    `scores` times the mean squared error of the scores; for a LOGISTIC or plain outputs that error alone. `features`:
+    times the mean squared error of what operators with weights compute, averaged over them. All errors are relative to
+    the variance of the teacher's numbers in the batch.
+    """
+
+    temperature: float = 2.0
+    scores: float = 1.0
+    features: float = 0.0
+    needs_teacher = True
+
+    def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
+        total, seeds = 0.0, Seeds()
+        for number, head in enumerate(view.heads):
+            ours, theirs = view.scores(number), view.taught_scores(number)
+            if head.activation == "SOFTMAX":
+                loss, gradient = divergence(ours, theirs, self.temperature / head.beta)
+                total += loss
+                _put(seeds, head.scores, gradient)
+            weight = self.scores if head.activation == "SOFTMAX" else 1.0
+            if weight:
+                loss, gradient = relative_error(ours, theirs)
+                total += weight * loss
+                _put(seeds, head.scores, gradient * ours.dtype.type(weight))
+        named = view.features if self.features and view.features else {}
+        assert view.teacher is not None
+        for slot, taught in named.values():
+            ours = view.run.value(slot)
+            loss, gradient = relative_error(ours, view.teacher.value(taught))
+            weight = self.features / len(named)
+            total += weight * loss
+            _put(seeds, slot, gradient * ours.dtype.type(weight))
+        return total, seeds
+
+
+def log_softmax(x: Array) -> Array:
+    shifted = x - x.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def divergence(ours: Array, theirs: Array, temperature: float) -> tuple[float, Array]:
+    """temperature**2 * KL(theirs || ours) of softmaxes along the last axis, the mean over rows; and d / d ours."""
+    factor = ours.dtype.type(1 / temperature)
+    q, p = log_softmax(ours * factor), log_softmax(theirs * factor)
+    count = max(ours.size // ours.shape[-1], 1)
+    powers = np.exp(p)
+    loss = temperature**2 * float(np.vdot(powers, p - q)) / count
+    return loss, (np.exp(q) - powers) * ours.dtype.type(temperature / count)
+
+
+def relative_error(ours: Array, theirs: Array) -> tuple[float, Array]:
+    """mean((ours - theirs)**2) / variance(theirs), and d / d ours. Numbers that don't vary count as of variance 1."""
+    spread = float(theirs.var(dtype=np.float64)) or 1.0
+    difference = ours - theirs
+    return float(np.mean(np.square(difference))) / spread, difference * ours.dtype.type(2 / (spread * ours.size))
+
+
+def _put(seeds: Seeds, slot: int, gradient: Array) -> None:
+    seeds[slot] = seeds[slot] + gradient if slot in seeds else gradient

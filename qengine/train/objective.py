@@ -1,0 +1,121 @@
+"""What training makes smaller: a loss of a network's runs, looked at together with its teacher's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ModelError
+from ..op import Array
+from .data import Batch, Stored
+from .heads import Head, View, features, heads
+from .losses import Loss
+from .network import Network
+
+
+@dataclass(frozen=True)
+class Measured:
+    """loss: the mean over a batch. right, judged: how many rows have their highest score where the label is, or the
+    teacher's, and of how many that was asked. gradients: of what is trained, by key."""
+
+    loss: float
+    right: int
+    judged: int
+    gradients: dict[str, Array]
+
+
+class Objective:
+    """A loss of one network. teacher: the float network of the same graph, or None.
+
+    mixed: whether samples are run one by one, since the network makes other numbers of them in a batch; known once a
+    batch of several has been run.
+    """
+
+    def __init__(self, network: Network, loss: Loss, teacher: Network | None = None) -> None:
+        if loss.needs_teacher and teacher is None:
+            raise ValueError(f"expected a teacher for {type(loss).__name__}, got none")
+        self.network, self.loss, self.teacher = network, loss, teacher
+        self.heads: tuple[Head, ...] = heads(network)
+        self._taught = () if teacher is None else heads(teacher)
+        self._features = {} if teacher is None else features(network, teacher)
+        self._mixed: bool | None = None
+
+    @property
+    def mixed(self) -> bool:
+        return self._mixed is True
+
+    def measure(self, batch: Batch, *, training: bool = False, seed: tuple[int, ...] = (0,)) -> Measured:
+        """Loss and, in training, gradients of a batch; `seed` is that of the step."""
+        total = Measured(0.0, 0, 0, {})
+        gradients: dict[str, Array] = {}
+        for number, part in enumerate(self._parts(batch)):
+            view = self._view(part, training, (*seed, number))
+            loss, seeds = self.loss.of(view, part.labels)
+            share = part.size / batch.size
+            right, judged = self._hits(view, part.labels)
+            total = Measured(total.loss + loss * share, total.right + right, total.judged + judged, gradients)
+            if not training:
+                continue
+            scaled = {slot: g * g.dtype.type(share) for slot, g in seeds.items()} if share != 1 else seeds
+            for key, gradient in self.network.back(view.run, scaled).items():
+                gradients[key] = gradients[key] + gradient if key in gradients else gradient
+        return total
+
+    def evaluate(self, data: Stored, size: int) -> tuple[float, float | None]:
+        """Loss and accuracy on samples in batches of `size`, nothing being trained."""
+        loss, right, judged = 0.0, 0, 0
+        for batch in data.batches(size):
+            measured = self.measure(batch)
+            loss += measured.loss * batch.size
+            right, judged = right + measured.right, judged + measured.judged
+        return loss / max(len(data), 1), right / judged if judged else None
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        if batch.size == 1:
+            return [batch]
+        if self._mixed is None:
+            self._mixed = mixes(self.network, batch)
+        return batch.apart() if self._mixed else [batch]
+
+    def _view(self, batch: Batch, training: bool, seed: tuple[int, ...]) -> View:
+        run = self.network.run(batch.inputs, training=training, seed=seed)
+        taught = None if self.teacher is None else self.teacher.run(batch.inputs)
+        return View(run, self.heads, taught, self._taught, self._features)
+
+    @staticmethod
+    def _hits(view: View, labels: Array | None) -> tuple[int, int]:
+        if not view.heads or view.heads[0].activation == "LOGISTIC" or view.scores(0).ndim < 2:
+            return 0, 0
+        scores = view.scores(0)
+        rows = scores.size // max(scores.shape[-1], 1)
+        if labels is not None and labels.dtype.kind in "iu" and labels.size == rows:
+            wanted = labels.reshape(scores.shape[:-1])
+        elif labels is None and view.teacher is not None and view.heads[0].activation:
+            wanted = view.taught_scores(0).argmax(axis=-1)
+        else:
+            return 0, 0
+        return int((scores.argmax(axis=-1) == wanted).sum()), rows
+
+
+def mixes(network: Network, batch: Batch) -> bool:
+    """Whether the network can't run samples together, or makes other numbers of them then: tried on the first two."""
+    plain = Network(network.model)
+    two = Batch(batch.items[:2], None)
+    try:
+        together = plain.run(two.inputs)
+    except (ModelError, ValueError, RuntimeError):
+        return True
+    apart = [plain.run(item) for item in two.items]
+    for end in plain.program.ends:
+        value, single = together.value(end), [run.value(end) for run in apart]
+        if value.dtype.kind != "f":
+            continue
+        if any(part.ndim == 0 for part in single) or value.shape[1:] != single[0].shape[1:]:
+            return True
+        joined = np.concatenate(single)
+        if joined.shape != value.shape:
+            return True
+        if np.abs(joined - value).max(initial=0) > 1e-3 * max(float(np.abs(joined).max(initial=0)), 1e-6):
+            return True
+    return False

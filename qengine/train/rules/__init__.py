@@ -1,0 +1,1 @@
+"""Gradient rules by families of operators: arrays in, arrays out."""
