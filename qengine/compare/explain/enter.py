@@ -56,6 +56,13 @@ class Entering:
     outside: int = 0
 
     @property
+    def edge(self) -> str:
+        """What becomes of the positions outside of the image, for people."""
+        products = any(term.weight is not None for term in self.terms)
+        says = "count as zero" if products else "don't count"
+        return f", {self.outside} positions outside of the image {says}" if self.outside else ""
+
+    @property
     def total(self) -> Any:
         """The sum of the products, or of the numbers."""
         if not self.terms:

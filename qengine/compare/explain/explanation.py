@@ -14,6 +14,10 @@ from .select import plain, text_of
 from .steps import Step
 
 
+MOST = 4
+"""So many steps say how a profile goes its own way."""
+
+
 class ByProfile(dict[str, Any]):
     """Values by profile: a profile's name finds them, and the profile itself."""
 
@@ -57,19 +61,29 @@ class Account:
 @dataclass(frozen=True, eq=False)
 class Parting:
     """Where profiles come to different results. after: the last step that all share with one value; steps: what
-    follows in each; reason: in words."""
+    follows in each, as far as it tells; reason: in words, for each group of profiles that go one way."""
 
     after: str
     steps: Mapping[str, tuple[Step, ...]]
     reason: str
+
+    @property
+    def lines(self) -> list[str]:
+        """A line for each step at which the profiles go their ways."""
+        found: dict[str, list[str]] = {}
+        for profile, steps in self.steps.items():
+            found.setdefault("\n".join(f"{step.name}: {step.text}" for step in steps), []).append(profile)
+        return [
+            f"{' and '.join(profiles)}: {line}" for text, profiles in found.items() for line in text.splitlines()
+        ]
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
     """One element of what a node computes.
 
-    operator, node, name, index: which; type, scale, zero_point: of the output. accounts: by profile. result: by
-    profile, the element's value as the kernel gives it.
+    operator, node, name, index: which; type, scale, zero_point: of the output. operands: a line for each input.
+    accounts: by profile. result: by profile, the element's value as the kernel gives it.
     """
 
     operator: str
@@ -80,6 +94,7 @@ class Explanation:
     type: str
     scale: float | None
     zero_point: int | None
+    operands: tuple[str, ...]
     accounts: Mapping[str, Account]
     result: ByProfile = field(default_factory=ByProfile)
 
@@ -120,10 +135,9 @@ class Explanation:
                 break
         after = "the inputs" if last < 0 else f"{rows[last].name} = {next(iter(rows[last].values.values()))}"
         following = {
-            name: tuple(row.steps[name] for row in rows[last + 1 :] if name in row.steps) for name in self.accounts
+            name: _telling([row.steps[name] for row in rows[last + 1 :] if name in row.steps]) for name in self.accounts
         }
-        rules = {name: account.kernel for name, account in self.accounts.items()}
-        reason = "; ".join(f"{name}: {rule}" for name, rule in rules.items())
+        reason = "; ".join(f"{name}: {account.kernel}" for name, account in self.accounts.items())
         return Parting(after, following, reason)
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,9 +152,16 @@ class Explanation:
             "type": self.type,
             "scale": self.scale,
             "zero_point": self.zero_point,
+            "operands": list(self.operands),
             "result": dict(self.result),
             "profiles": {name: _account(account) for name, account in self.accounts.items()},
-            "parting": None if parting is None else {"after": parting.after, "reason": parting.reason},
+            "parting": None
+            if parting is None
+            else {
+                "after": parting.after,
+                "reason": parting.reason,
+                "steps": {name: [_step(step) for step in steps] for name, steps in parting.steps.items()},
+            },
         }
 
     def to_json(self) -> str:
@@ -157,6 +178,18 @@ class Explanation:
         from .text import text_of_explanation
 
         return text_of_explanation(self)
+
+
+def grid_of(scale: float, zero_point: int) -> str:
+    """What a quantized number stands for."""
+    sign = "+" if zero_point < 0 else "-"
+    return f"real = {scale:.9g} * " + (f"(q {sign} {abs(zero_point)})" if zero_point else "q")
+
+
+def _telling(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Of what follows, the steps that round; where none does, all but the first few are left out."""
+    rounding = [step for step in steps if step.rule]
+    return tuple(rounding[:MOST] or steps[:MOST])
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -194,6 +227,7 @@ def _step(step: Step) -> dict[str, Any]:
         "formula": step.formula,
         "numbers": step.numbers,
         "exact": None if step.exact is None else float(step.exact),
+        "tie": step.is_tie,
         "rule": step.rule,
         "value": value if isinstance(value, int | float | bool | str) else text_of(value),
     }

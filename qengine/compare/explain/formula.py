@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
+
 from . import arithmetic
 from .select import exact, text_of
 
@@ -116,7 +118,7 @@ class Formula:
     text: over the kernel's names, of choices only the branch that the element takes. resolved: over v0, v1, ..., the
     numbers in `values`, each a name's or what a call of a kernel's function gave. used: the kernel's names in it.
     is_call: whether it is one call of a function. is_plain: whether it computes nothing itself: it names something, or
-    calls a function of what is there.
+    calls a function of what is there. handed: of calls in it, the arithmetic that makes their first argument.
     """
 
     text: str
@@ -125,6 +127,7 @@ class Formula:
     used: frozenset[str] = frozenset()
     is_call: bool = False
     is_plain: bool = True
+    handed: Sequence[tuple[Made, Formula]] = ()
 
     @cached_property
     def numbers(self) -> str:
@@ -133,10 +136,23 @@ class Formula:
         text = ast.unparse(ast.fix_missing_locations(_Written(self.values).visit(tree)))
         return re.sub(r"(?<=[-+*/] |[-~(]-)(-[\d.]+(?:e[-+]?\d+)?)", r"(\1)", text)
 
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether its numbers, and arithmetic, are all that it names, so that it can be computed again."""
+        try:
+            tree = ast.parse(self.resolved, mode="eval").body
+        except SyntaxError:
+            return False
+        known = {*self.values, *arithmetic.NAMES}
+        parts = list(ast.walk(tree))
+        matrices = any(isinstance(part, ast.MatMult | ast.Starred) for part in parts)
+        return not matrices and all(part.id in known for part in parts if isinstance(part, ast.Name))
+
     def evaluate(self) -> Any:
         """The expression computed again from its numbers. NameError where it names more than them and arithmetic."""
         numbers = {name: exact(value) for name, value in self.values.items()}
-        return eval(compile(self.resolved, "formula", "eval"), arithmetic.NAMES, numbers)
+        found = eval(compile(self.resolved, "formula", "eval"), arithmetic.NAMES, numbers)
+        return found[()] if isinstance(found, np.ndarray) and found.ndim == 0 else found
 
 
 class Made(Protocol):
@@ -180,7 +196,20 @@ def formula_of(
         plain = isinstance(resolved, _PLAIN)
     written = ast.unparse(ast.fix_missing_locations(resolved))
     is_call = isinstance(chosen, ast.Call) and called(chosen) is not None
-    return Formula(text, written, resolver.values, used, is_call, plain), dropped
+    handed = []
+    for call in _calls(chosen):
+        match = matched[call.lineno][1] if called(call) is not None else None
+        if match is not None and call.args and isinstance(call.args[0], ast.BinOp | ast.UnaryOp):
+            handed.append((match, _argument(call.args[0], operands, results)))
+    return Formula(text, written, resolver.values, used, is_call, plain, handed), dropped
+
+
+def _argument(expression: ast.expr, operands: Mapping[str, Any], results: Mapping[int, Any]) -> Formula:
+    """The formula of what a call is handed."""
+    resolver = _Resolver(operands, results)
+    resolved = resolver.visit(copy.deepcopy(expression))
+    texts = (ast.unparse(ast.fix_missing_locations(tree)) for tree in (copy.deepcopy(expression), resolved))
+    return Formula(*texts, resolver.values, is_plain=False)
 
 
 _PLAIN = ast.Name | ast.Constant | ast.Tuple | ast.Attribute | ast.Subscript

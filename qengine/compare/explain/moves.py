@@ -13,7 +13,8 @@ import numpy as np
 from ...op import Array
 
 Run = Callable[[Sequence[Array | None]], Array]
-PROOFS = 3
+PROOFS = 6
+NOWHERE: tuple[int, tuple[int, ...]] = (-1, ())
 
 
 def source_of(
@@ -21,7 +22,8 @@ def source_of(
 ) -> tuple[int, tuple[int, ...]] | None:
     """Which argument, and which of its elements, the element at `index` of what `run` gives is a copy of.
 
-    movable: the arguments whose numbers may be moved, all of one integer type. None where it is no copy.
+    movable: the arguments whose numbers may be moved, all of one integer type. None where it is no copy; NOWHERE where
+    it is one number whatever is moved, as padding is.
     """
     arrays = {i: array for i in movable if (array := arguments[i]) is not None and array.size > 0}
     if not arrays:
@@ -43,10 +45,12 @@ def source_of(
         position += power * moved(lambda at, power=power: at // power)  # type: ignore[misc]
         power *= base
     rng = np.random.default_rng(0)
-    for _ in range(PROOFS):
-        codes = rng.integers(0, base, total)
-        if position >= total or moved(lambda at, codes=codes: codes[at]) != codes[position]:  # type: ignore[misc]
-            return None
+    trials = [rng.integers(0, base, total) for _ in range(PROOFS)]
+    results = [moved(lambda at, codes=codes: codes[at]) for codes in trials]  # type: ignore[misc]
+    if total > 1 and len(set(results)) == 1:
+        return NOWHERE
+    if position >= total or any(result != codes[position] for result, codes in zip(results, trials, strict=True)):
+        return None
     which = next(i for i in reversed(arrays) if starts[i] <= position)
     at = np.unravel_index(position - starts[which], arrays[which].shape)
     return which, tuple(int(i) for i in at)

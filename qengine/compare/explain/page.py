@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from .drawing import line_of
 from .enter import Entering, Term
-from .explanation import Account, Explanation, Row
+from .explanation import Account, Explanation, Row, grid_of
 from .select import text_of
 from .steps import Step
 
@@ -28,7 +29,11 @@ td.n { text-align: right; white-space: nowrap; } tr.differs td { background: var
 td.step { width: 15rem; } .why { display: block; color: var(--soft); font-size: .8em; }
 .formula { display: block; color: var(--soft); } .numbers { display: block; } .value { font-weight: 700; }
 .scroll { max-height: 24rem; overflow: auto; border: 1px solid var(--line); border-radius: .5rem; }
-.note { border-left: 4px solid var(--edge); background: var(--mark); padding: .6rem 1rem; border-radius: .25rem; }
+svg { max-width: 54rem; width: 100%; } svg text { font: 13px system-ui, sans-serif; fill: var(--soft); }
+svg text.whole { text-anchor: middle; } svg .tick { stroke: var(--line); } svg circle.whole { fill: var(--ink); }
+svg .half { stroke: var(--edge); stroke-dasharray: 2 4; } svg .way { stroke: var(--soft); stroke-width: 2; }
+svg .exact { fill: var(--paper); stroke: var(--ink); stroke-width: 2; } .tie { color: var(--edge); font-weight: 600; }
+ul { margin: .4rem 0 0; padding-left: 1.2rem; } .note { border-left: 4px solid var(--edge); background: var(--mark); padding: .6rem 1rem; border-radius: .25rem; }
 """
 
 
@@ -47,10 +52,12 @@ def page_of(e: Explanation) -> str:
 def _body(e: Explanation) -> Iterator[str]:
     where = ", ".join(map(str, e.index))
     yield f"<h1>{escape(e.operator)} <code>{escape(e.name)}[{where}]</code></h1>"
-    grid = f" with real = {e.scale:.9g} * (q - {e.zero_point})" if e.scale is not None else ""
+    grid = f" with {grid_of(e.scale, e.zero_point)}" if e.scale is not None and e.zero_point is not None else ""
     yield f'<p class="soft">node {e.node}, output {e.type} {list(e.shape)}{escape(grid)}</p>'
+    yield f"<ul>{''.join(f'<li><code>{escape(operand)}</code></li>' for operand in e.operands)}</ul>"
     yield '<div class="results">' + "".join(_card(e, account) for account in e.accounts.values()) + "</div>"
     yield _note(e)
+    yield line_of({name: account.steps for name, account in e.accounts.items()})
     accounts = list(e.accounts.values())
     shared = all(account.entering == accounts[0].entering for account in accounts)
     for account in accounts[:1] if shared else accounts:
@@ -79,17 +86,18 @@ def _note(e: Explanation) -> str:
     parting = e.parting
     if parting is None:
         return '<p class="soft">All profiles come to the same result.</p>' if len(e.accounts) > 1 else ""
-    return f'<p class="note">They part after <b>{escape(parting.after)}</b>: {escape(parting.reason)}</p>'
+    lines = "".join(f"<li><code>{escape(line)}</code></li>" for line in parting.lines)
+    what = f"They part after <b>{escape(parting.after)}</b>: {escape(parting.reason)}"
+    return f'<div class="note">{what}{f"<ul>{lines}</ul>" if lines else ""}</div>'
 
 
 def _entering(entering: Entering) -> str:
-    outside = f"; {entering.outside} positions outside of the image count as zero" if entering.outside else ""
     products = any(term.weight is not None for term in entering.terms)
     head = "<th>number</th><th>q</th><th>less its zero point</th>" + (
         "<th>times</th><th>product</th>" if products else ""
     )
     body = "".join(_term(term, products) for term in entering.terms)
-    total = f'<p class="soft">{escape(entering.kind)}, {len(entering.terms)} of them{outside}'
+    total = f'<p class="soft">{escape(entering.kind)}, {len(entering.terms)} of them{escape(entering.edge)}'
     total += f"; their sum is <code>{text_of(entering.total)}</code></p>" if len(entering.terms) > 1 else "</p>"
     return f'{total}<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
@@ -127,5 +135,6 @@ def _step(step: Step) -> str:
         parts.append(f'<code class="numbers">{escape(step.numbers)}</code>')
     if step.exact is not None:
         parts.append(f'<code class="numbers">= {escape(step.exact_text)}</code>')
-    rule = f' <span class="soft">{escape(step.rule)}</span>' if step.rule else ""
+    tie = '<span class="tie">a tie,</span> ' if step.is_tie else ""
+    rule = f' <span class="soft">{tie}{escape(step.rule)}</span>' if step.rule else ""
     return f'{"".join(parts)}<span class="value">{escape(text_of(step.value))}</span>{rule}'

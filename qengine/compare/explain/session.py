@@ -19,9 +19,9 @@ from ..recording import Feed, Recording, random_sample, step_of
 from ..runners import Engine
 from ..sides import model_of
 from .enter import Entering, Term, entering
-from .explanation import Account, ByProfile, Explanation
-from .moves import source_of
-from .select import Element, plain
+from .explanation import Account, ByProfile, Explanation, grid_of
+from .moves import NOWHERE, source_of
+from .select import Element, plain, text_of
 from .steps import Step, steps_of
 from .trace import Call, watched
 
@@ -78,6 +78,7 @@ def explain(
         tensor.type.name,
         step_of(tensor),
         point,
+        _operands(kernels.program(chosen[0], feed), found),
         accounts,
         ByProfile({name: account.result for name, account in accounts.items()}),
     )
@@ -157,8 +158,11 @@ def _account(
     steps = steps_of(running, element)
     inputs = {name: array for name, array in zip(names, arguments, strict=True) if array is not None}
     found = entering(running, element, inputs)
-    if not any(step.checked is None or step.exact is not None for step in steps) or not steps:
-        found = _moved(program, number, arguments, names, element, output) or found
+    if not _computes(running, steps):
+        moved = _moved(program, number, arguments, names, element, output)
+        found, steps = (found, steps) if moved is None else (moved, [])
+    if not steps:
+        steps = [_whole(program, number, found, plain(results[output][element.index]))]
     different = tuple(
         program.specs[i].name or f"tensor {i}"
         for i in dict.fromkeys(node.inputs)
@@ -175,9 +179,52 @@ def _account(
     )
 
 
+def _computes(running: Call, steps: Sequence[Step]) -> bool:
+    """Whether an element is more than a copy: something was rounded, rescaled or looked up for it."""
+    functions = {call.function.rpartition(".")[2] for call in running.calls()}
+    return any(step.exact is not None for step in steps) or bool(functions & {"rescale", "lookup", "lookup_int16"})
+
+
+def _whole(program: Program, number: int, found: Entering, result: Any) -> Step:
+    """The kernel as one step, where it has none of its own."""
+    name = program.graph.nodes[number].op.name.lower()
+    if found.kind.startswith(("copied", "padding")):
+        return Step("", "", "copied", "", "", result)
+    numbers = ", ".join(text_of(term.q) for term in found.terms)
+    return Step("", "", "result", f"{name}(the numbers above)", f"{name}({numbers})", result)
+
+
 def _names(program: Program, node: Node) -> list[str]:
-    """Short names of a node's inputs, each its own."""
-    return [f"input {k}" if i >= 0 else "" for k, i in enumerate(node.inputs)]
+    """Short names of a node's inputs, each its own: x, weights and bias of products, else by number."""
+    if sum(i >= 0 for i in node.inputs) == 1:
+        return ["x" if i >= 0 else "" for i in node.inputs]
+    names = [f"input {k}" if i >= 0 else "" for k, i in enumerate(node.inputs)]
+    if len(node.op.weights) == 1:
+        (weights,) = node.op.weights
+        roles = {weights.input: "w"} if weights.bias is None else {weights.input: "w", weights.bias: "bias"}
+        others = [k for k in range(len(names)) if k not in roles and names[k]]
+        roles |= {others[0]: "x"} if len(others) == 1 else {}
+        names = [roles.get(k, name) if name else name for k, name in enumerate(names)]
+    return names
+
+
+def _operands(program: Program, node: Node) -> tuple[str, ...]:
+    """A line for each input: its name here, the tensor's, type, shape and grid."""
+    lines = []
+    for name, i in zip(_names(program, node), node.inputs, strict=True):
+        if i < 0:
+            continue
+        tensor = program.graph.tensors[i]
+        q, grid = tensor.quantization, ""
+        if q is not None and q.scale is not None and len(q.scale) == 1:
+            point = 0 if q.zero_point is None or not len(q.zero_point) else int(q.zero_point[0])
+            grid = f", {grid_of(float(q.scale[0]), point)}"
+        elif q is not None and q.scale is not None and len(q.scale) > 1:
+            grid = f", {len(q.scale)} scales along axis {q.axis}"
+        shape = program.specs[i].shape
+        lengths = "" if shape is None else f" {list(shape)}"
+        lines.append(f"{name} = {tensor.name!r} {tensor.type.name}{lengths}{grid}")
+    return tuple(lines)
 
 
 def _prepared(program: Program, node: Node, profile: Profile, element: Element, running: Call) -> list[Step]:
@@ -194,7 +241,7 @@ def _prepared(program: Program, node: Node, profile: Profile, element: Element, 
         q = element.pick(read.arguments["x"])
         element = Element((256,), (int(np.asarray(q).view(np.uint8)),))
     _, planning = watched(element, lambda: plan_node(node.op, specs, profile, program.runtime))
-    planning.body[0].calls = [call for call in planning.body[0].calls if call.function == "plan"]
+    planning.body[0].calls = [call for call in planning.calls() if call.function == "plan"]
     return steps_of(planning, element, preparing=True)
 
 
@@ -217,6 +264,8 @@ def _moved(
         return None  # an argument that can't be anything: indices, lengths
     if found is None:
         return None
+    if found == NOWHERE:
+        return Entering("padding: one number, whatever the inputs are", ())
     which, at = found
     array = arguments[which]
     assert array is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy as np
 from ...kernels.requantizers import Requantizer
 from . import arithmetic
 from .formula import Formula
+from .rounding import exact_of
 from .select import Element, text_of
 from .trace import Call, Statement
-from .words import WORDS
+from .words import SAME_STEP, TITLES, WORDS
 
 SHAPES = ("shape", "tuple(", "len(", "range(", "enumerate(", "axis_of(", ".ndim")
 """Statements with these are about arrays, not about numbers."""
@@ -42,13 +44,18 @@ class Step:
     @property
     def key(self) -> tuple[str, str]:
         """What tells that two steps of two kernels are the same kind of step."""
-        function = self.function.rpartition(".")[2]
+        function = "" if self.name in SAME_STEP else self.function.rpartition(".")[2]
         return function.removesuffix("_half_up").removesuffix("_int64"), self.name
 
     @property
     def exact_text(self) -> str:
         """The number before it is rounded, with as many digits as tell it from a tie."""
         return "" if self.exact is None else fraction_text(self.exact)
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether it rounds a number just between two integers."""
+        return self.exact is not None and self.exact.denominator == 2
 
     @property
     def text(self) -> str:
@@ -60,7 +67,8 @@ class Step:
             parts.append(self.exact_text)
         kept = [part for i, part in enumerate(parts) if part not in parts[:i]]
         result = " = ".join(kept)
-        rule = f"   ({self.rule})" if self.rule else ""
+        tie = "a tie, " if self.is_tie else ""
+        rule = f"   ({tie}{self.rule})" if self.rule else ""
         return f"{result} {'->' if self.exact is not None else '='} {text_of(self.value)}{rule}"
 
 
@@ -91,16 +99,36 @@ def _of_call(call: Call, element: Element, preparing: bool) -> Iterator[Step]:
     operator = call.module.startswith("qengine.ops") and preparing
     yield from _exactly(call, element)
     for statement in call.body if operator or not call.function else _needed(call.body):
-        before = [step for inner in statement.calls for step in _of_call(inner, element, preparing)]
+        before = [step for inner in statement.calls for step in _of_inner(call, statement, inner, element, preparing)]
         yield from before
         if operator and not _makes_a_number(statement):
             continue
         told = bool(before) and text_of(before[-1].value) == text_of(_single(statement))
         formula = statement.formula
         plain = formula.is_plain and (told or formula.is_call or not statement.calls)
-        silent = plain or _shifts_nothing(statement) or any(word in formula.text for word in SHAPES)
+        plain = plain or (told and formula.is_call)
+        listed = " for " in formula.text and bool(before)
+        silent = plain or listed or _shifts_nothing(statement) or any(word in formula.text for word in SHAPES)
+        silent = silent or isinstance(_single(statement), bool | np.bool_) or not formula.values
         if statement.values and not silent:
             yield from _of_statement(call, statement)
+
+
+def _of_inner(
+    outer: Call, statement: Statement, inner: Call, element: Element, preparing: bool
+) -> Iterator[Step]:
+    """A call within a statement: what it is handed, and its own steps."""
+    for made, formula in statement.formula.handed:
+        if made is not inner or not formula.is_complete:
+            continue
+        name, whole = next(iter(inner.arguments.items()), ("", None))
+        if name in ("self", "cls"):
+            name, whole = next(islice(inner.arguments.items(), 1, None), ("", None))
+        value = element.pick(whole)
+        if value is not None and formula.numbers != text_of(value) and not _only_shifts(formula, value):
+            title = TITLES.get((outer.function.rpartition(".")[2], name), name)
+            yield Step(outer.function, outer.summary, title, formula.text, formula.numbers, value, checked=formula)
+    yield from _of_call(inner, element, preparing)
 
 
 def _exactly(call: Call, element: Element) -> Iterator[Step]:
@@ -126,7 +154,7 @@ def _of_word(call: Call, name: str, element: Element) -> Iterator[Step]:
     arguments = {key: picked for key, value in call.arguments.items() if (picked := element.pick(value)) is not None}
     if call.element is None or word.silent(arguments, call.element):
         return
-    numbers, exact = word.numbers(arguments), word.exact(arguments)
+    numbers, exact = word.numbers(arguments, call.element), word.exact(arguments)
     checked = None
     if name in arithmetic.NAMES and arguments.keys() == call.arguments.keys():
         values = {f"v{i}": value for i, value in enumerate(arguments.values())}
@@ -138,11 +166,15 @@ def _of_statement(call: Call, statement: Statement) -> Iterator[Step]:
     formula = statement.formula
     names = list(statement.values)
     value = statement.values[names[0]] if len(names) == 1 else tuple(statement.values[name] for name in names)
-    title = ", ".join(names) if names != [""] else "result"
     if formula.text == formula.numbers == text_of(value):
         return
-    checked = formula if len(names) == 1 else None
-    yield Step(call.function, call.summary, title, formula.text, formula.numbers, value, checked=checked)
+    ends = "clamped" if formula.text.startswith("clamp(") else "result"
+    title = ", ".join(names) if names != [""] else ends
+    title = TITLES.get((call.function.rpartition(".")[2], title), title)
+    checked = formula if len(names) == 1 and formula.is_complete else None
+    before = exact_of(formula) if len(names) == 1 else None
+    exact, rule = (None, "") if before is None else before
+    yield Step(call.function, call.summary, title, formula.text, formula.numbers, value, exact, rule, checked)
 
 
 def _needed(body: list[Statement]) -> list[Statement]:
@@ -166,10 +198,12 @@ def _single(statement: Statement) -> Any:
 
 def _shifts_nothing(statement: Statement) -> bool:
     """Whether it is a shift by 0."""
-    if "<<" not in statement.formula.text or len(statement.values) != 1:
-        return False
-    result = text_of(_single(statement))
-    return any(text_of(value) == result for value in statement.formula.values.values())
+    return len(statement.values) == 1 and _only_shifts(statement.formula, _single(statement))
+
+
+def _only_shifts(formula: Formula, result: Any) -> bool:
+    """Whether a formula that shifts to the left gives one of its own numbers."""
+    return "<<" in formula.text and any(text_of(value) == text_of(result) for value in formula.values.values())
 
 
 def _makes_a_number(statement: Statement) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .enter import Entering
-from .explanation import Account, Explanation, Row
+from .explanation import Account, Explanation, Row, grid_of
 from .select import text_of
 from .steps import Step
 
@@ -23,9 +23,10 @@ def _lines(e: Explanation) -> Iterator[str]:
     where = ", ".join(map(str, e.index))
     yield f"{e.operator}, node {e.node} {e.name!r}: element [{where}] of {list(e.shape)} {e.type}"
     if e.scale is not None and e.zero_point is not None:
-        yield f"real = {e.scale:.9g} * (q - {e.zero_point})" if e.zero_point else f"real = {e.scale:.9g} * q"
+        yield grid_of(e.scale, e.zero_point)
+    yield from (f"   {operand}" for operand in e.operands)
     yield "   ".join(f"{profile}: {_result(e, account)}" for profile, account in e.accounts.items())
-    accounts = list(e.accounts.values())
+    accounts, told = list(e.accounts.values()), set[str]()
     same = all(a.entering == accounts[0].entering for a in accounts)
     for group in e.groups:
         account = e.accounts[group[0]]
@@ -37,10 +38,10 @@ def _lines(e: Explanation) -> Iterator[str]:
             yield from _entering(account.entering)
         if account.prepared:
             yield "   computed once:"
-            yield from _steps(account.prepared)
+            yield from _steps(account.prepared, told)
         if account.steps:
             yield "   for this element:"
-            yield from _steps(account.steps)
+            yield from _steps(account.steps, told)
     if len(e.groups) > 1 and e.steps:
         yield ""
         yield from _side_by_side(e.steps, list(e.accounts))
@@ -50,6 +51,8 @@ def _lines(e: Explanation) -> Iterator[str]:
         yield "all come to the same result" if len(accounts) > 1 else f"result {text_of(accounts[0].result)}"
     else:
         yield f"they part after {parting.after}: {parting.reason}"
+        for line in parting.lines:
+            yield f"   {line}"
 
 
 def _result(e: Explanation, account: Account) -> str:
@@ -60,19 +63,22 @@ def _result(e: Explanation, account: Account) -> str:
 
 def _entering(entering: Entering) -> Iterator[str]:
     count = len(entering.terms)
-    outside = f", {entering.outside} positions outside of the image count as zero" if entering.outside else ""
-    yield f"   what enters: {entering.kind}, {count} {'number' if count == 1 else 'numbers'}{outside}"
+    many = f", {count} numbers" if count > 1 else ""
+    yield f"   what enters: {entering.kind}{many}{entering.edge}"
     for term in entering.terms[:TERMS]:
         yield f"      {term.text}"
     if count > TERMS:
         yield f"      ... and {count - TERMS} more; their sum, with those above: {text_of(entering.total)}"
 
 
-def _steps(steps: Sequence[Step]) -> Iterator[str]:
+def _steps(steps: Sequence[Step], told: set[str]) -> Iterator[str]:
+    """told: functions whose summary was given already."""
     function = None
     for step in steps:
-        if step.function != function and step.summary:
-            yield f"      {step.function}: {step.summary}"
+        if step.function != function and step.function:
+            summary = f": {step.summary}" if step.summary and step.function not in told else ""
+            yield f"      {step.function}{summary}"
+            told.add(step.function)
         function = step.function
         yield f"        {step.name:<{WIDTH}} {step.text}"
 
@@ -81,7 +87,7 @@ def _side_by_side(rows: Sequence[Row], profiles: Sequence[str]) -> Iterator[str]
     """A line a step, a column a profile."""
     cells = [[row.values.get(profile, "") for profile in profiles] for row in rows]
     widths = [max(len(profile), *(len(line[i]) for line in cells)) for i, profile in enumerate(profiles)]
-    titles = [f"{row.function}: {row.name}" for row in rows]
+    titles = [f"{row.function}: {row.name}" if row.function else row.name for row in rows]
     first = max(len(title) for title in titles)
     yield f"{'side by side':<{first}}   " + "   ".join(f"{p:>{w}}" for p, w in zip(profiles, widths, strict=True))
     for title, line in zip(titles, cells, strict=True):

@@ -96,7 +96,7 @@ class _Watcher:
 
     def entered(self, frame: FrameType, event: str, argument: Any) -> Any:
         name = frame.f_code.co_name
-        hidden = name.startswith(("<", "__")) and name != "__call__"
+        hidden = (name.startswith(("<", "__")) and name != "__call__") or name.startswith("check")
         if self.muted or event != "call" or hidden or not _is_watched(frame):
             return None
         title = _title(name, frame.f_locals)

@@ -18,7 +18,7 @@ Picked = Mapping[str, Any]
 class Word:
     """title: of the result. formula: over the arguments' names. exact: the number before it is rounded, if it is.
 
-    silent: whether the step says nothing, since nothing changed.
+    silent: whether the step says nothing, since nothing changed. parts: names of the result's parts in the formula.
     """
 
     title: str
@@ -26,12 +26,14 @@ class Word:
     rule: str = ""
     exact: Callable[[Picked], Fraction | None] = lambda _: None
     silent: Callable[[Picked, Any], bool] = lambda _, __: False
+    parts: tuple[str, ...] = ()
 
-    def numbers(self, arguments: Picked) -> str:
+    def numbers(self, arguments: Picked, result: Any) -> str:
         """The formula with numbers, the names standing in it as words of their own."""
+        named = {**arguments, **(dict(zip(self.parts, result, strict=True)) if self.parts else {})}
         text = self.formula
-        for name in sorted(arguments, key=len, reverse=True):
-            text = _replaced(text, name, text_of(arguments[name]))
+        for name in sorted(named, key=len, reverse=True):
+            text = _replaced(text, name, text_of(named[name]))
         return text
 
 
@@ -72,6 +74,8 @@ def _unchanged(arguments: Picked, result: Any) -> bool:
     return bool(arguments.get("x") is not None and arguments["x"] == result)
 
 
+_PAIR = ("multiplier", "shift")
+
 WORDS: Mapping[str, Word] = {
     "saturating_rounding_doubling_high_mul": Word("high product", "round(a * b / 2**31)", "ties up", _ratio("a*b", 31)),
     "saturating_rounding_doubling_high_mul_int16": Word(
@@ -93,8 +97,8 @@ WORDS: Mapping[str, Word] = {
     "round_half_away": Word("rounded", "round(x)", "ties away from zero", _itself),
     "float_to_int32": Word("as an integer", "x without its fraction", silent=_unchanged),
     "count_leading_zeros": Word("leading zeros", "zero bits above the highest bit of x"),
-    "quantize_multipliers": Word("multiplier, shift", "reals as multiplier * 2**(shift - 31)"),
-    "quantize_multiplier": Word("multiplier, shift", "real as multiplier * 2**(shift - 31)"),
+    "quantize_multipliers": Word("multiplier, shift", "reals ~ multiplier * 2**(shift - 31)", parts=_PAIR),
+    "quantize_multiplier": Word("multiplier, shift", "real ~ multiplier * 2**(shift - 31)", parts=_PAIR),
     "conv_2d": Word("sum of products", "the products above, added up"),
     "depthwise_conv_2d": Word("sum of products", "the products above, added up"),
     "transpose_conv_2d": Word("sum of products", "the products above, added up"),
@@ -106,3 +110,15 @@ WORDS: Mapping[str, Word] = {
     "counts": Word("count", "positions of the window inside of the image"),
 }
 """By the function's name. Other functions speak through their own statements."""
+
+TITLES: Mapping[tuple[str, str], str] = {
+    ("with_bias", "result"): "plus bias",
+    ("__call__", "x"): "plus zero point",
+    ("product_scale", "s_in, s_w, s_out"): "scales",
+    ("multiply_by_quantized_multiplier_half_up", "result"): "shifted right",
+    ("multiply_by_quantized_multiplier_int64", "result"): "shifted right",
+    ("multiply_by_quantized_multiplier", "result"): "shifted right",
+}
+"""What statements of kernels give, where the kernel's own name for it says little: by function and name."""
+SAME_STEP = {"high product", "shifted right", "without rounding", "multiplier, shift", "plus zero point", "clamped"}
+"""Titles of steps that mean the same in whatever function."""
