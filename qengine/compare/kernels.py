@@ -62,7 +62,9 @@ class Kernels:
         if index < 0:
             return None
         if index in recording:
-            return recording[index]
+            held = np.asarray(recording[index]).view()
+            held.flags.writeable = False  # a kernel that keeps its state in an input leaves it alone
+            return held
         if program.specs[index].is_variable:
             program.reset_variables()
         value = program.values[index]

@@ -76,8 +76,8 @@ class Engine:
                 raise ModelError(f"expected an input that can be fed, got {program.specs[i].name!r}")
             np.copyto(target, array)
         program.run()
-        found = {i: program.read(i) for i in (*program.graph.inputs, *computed(program.graph))}
-        return {i: value.copy() for i, value in found.items() if value is not None}
+        found = {i: program.read(i) for i in computed(program.graph)}
+        return {**feed.arrays, **{i: value.copy() for i, value in found.items() if value is not None}}
 
 
 def prepared(cache: dict[Any, Program], model: Model, profile: Profile, feed: Feed, *, native: bool = True) -> Program:

@@ -20,7 +20,17 @@ def _plain(name: str) -> Any:
     return lambda *numbers: function(*numbers)
 
 
-_PLAIN = ("sign", "trunc", "floor", "ceil", "exp", "log", "sqrt", "tanh", "expm1", "copysign", "ldexp", "fmod")
+def _bits(kind: str, bits: int) -> Any:
+    """The bits of an integer, read as an integer of another type."""
+
+    def read(x: Any) -> Any:
+        low = int(x) & ((1 << bits) - 1)
+        return low - (1 << bits) if kind == "int" and low >> (bits - 1) else low
+
+    return read
+
+
+_PLAIN = ("sign", "trunc", "floor", "ceil", "exp", "log", "sqrt", "tanh", "expm1", "copysign", "ldexp", "fmod", "frexp")
 
 NAMES: dict[str, Any] = {
     "__builtins__": {},
@@ -32,24 +42,8 @@ NAMES: dict[str, Any] = {
     "f32": np.float32,
     "f16": np.float16,
     "f64": np.float64,
-    **{
-        name: _plain(name)
-        for name in [
-            "sign",
-            "trunc",
-            "floor",
-            "ceil",
-            "exp",
-            "log",
-            "sqrt",
-            "tanh",
-            "expm1",
-            "copysign",
-            "ldexp",
-            "fmod",
-            "frexp",
-        ]
-    },
+    **{name: _plain(name) for name in _PLAIN},
+    **{f"as_{kind}{bits}": _bits(kind, bits) for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
     **{
         name: getattr(fixed_point, name)
         for name in (

@@ -28,7 +28,8 @@ def line_of(steps: Mapping[str, tuple[Step, ...]]) -> str:
     """An SVG: for each profile where the exact number lies, and to which whole number it goes. Empty where nothing
     rounds, or the numbers are too far apart."""
     found = roundings_of(steps)
-    ends = [Fraction(float(step.value)) for step in found.values()] + [step.exact for step in found.values() if step.exact]
+    ends = [Fraction(float(step.value)) for step in found.values()]
+    ends += [step.exact for step in found.values() if step.exact is not None]
     if not ends or max(ends) - min(ends) > MOST:
         return ""
     low, high = floor(min(ends)) - 1, ceil(max(ends)) + 1

@@ -13,7 +13,6 @@ from .enter import Entering
 from .select import plain, text_of
 from .steps import Step
 
-
 MOST = 4
 """So many steps say how a profile goes its own way."""
 
@@ -73,9 +72,7 @@ class Parting:
         found: dict[str, list[str]] = {}
         for profile, steps in self.steps.items():
             found.setdefault("\n".join(f"{step.name}: {step.text}" for step in steps), []).append(profile)
-        return [
-            f"{' and '.join(profiles)}: {line}" for text, profiles in found.items() for line in text.splitlines()
-        ]
+        return [f"{' and '.join(profiles)}: {line}" for text, profiles in found.items() for line in text.splitlines()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +80,8 @@ class Explanation:
     """One element of what a node computes.
 
     operator, node, name, index: which; type, scale, zero_point: of the output. operands: a line for each input.
-    accounts: by profile. result: by profile, the element's value as the kernel gives it.
+    accounts: by profile. result: by profile, the element's value as the kernel gives it. refused: by profile, why it
+    can't run the model.
     """
 
     operator: str
@@ -97,6 +95,7 @@ class Explanation:
     operands: tuple[str, ...]
     accounts: Mapping[str, Account]
     result: ByProfile = field(default_factory=ByProfile)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Row, ...]:
@@ -154,6 +153,7 @@ class Explanation:
             "zero_point": self.zero_point,
             "operands": list(self.operands),
             "result": dict(self.result),
+            "refused": dict(self.refused),
             "profiles": {name: _account(account) for name, account in self.accounts.items()},
             "parting": None
             if parting is None

@@ -1,8 +1,7 @@
-"""A statement of a kernel as a formula: the source's own expression, without what only NumPy needs.
+"""A statement of a kernel as a formula: the source's own expression, with the numbers of one element.
 
-`np.asarray(a, np.int64) * np.asarray(b, np.int64)` reads `a * b`; `np.where(has_bit, x, y)` reads
-`x if has_bit else y`; conversions to float32 stay, as f32(...), since they round. The text is an expression of Python:
-with the numbers of one element for its names it can be computed again (`arithmetic.py` has its functions).
+The text is an expression of Python, simplified: with the numbers of the element for its names it can be computed again
+(`arithmetic.py` has its functions).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import ast
 import copy
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -19,96 +18,7 @@ import numpy as np
 
 from . import arithmetic
 from .select import exact, text_of
-
-RENAMED = {
-    "np.minimum": "min",
-    "np.maximum": "max",
-    "np.clip": "clamp",
-    "np.abs": "abs",
-    "np.rint": "half_to_even",
-    "np.sign": "sign",
-    "np.trunc": "trunc",
-    "np.floor": "floor",
-    "np.ceil": "ceil",
-    "np.exp": "exp",
-    "np.log": "log",
-    "np.sqrt": "sqrt",
-    "np.tanh": "tanh",
-    "np.expm1": "expm1",
-    "np.copysign": "copysign",
-    "np.ldexp": "ldexp",
-    "np.fmod": "fmod",
-}
-DROPPED = {"np.asarray", "np.array", "np.int64", "np.int32", "np.int16", "np.atleast_1d", "int", "bool"}
-"""Formulas' integers are those of mathematics: conversions between their types don't change them."""
-KEPT_TYPES = {"np.float32": "f32", "np.float16": "f16", "np.float64": "f64", "float": "f64"}
-OPERATORS = {"np.left_shift": "<<", "np.add": "+", "np.subtract": "-", "np.multiply": "*", "np.bitwise_and": "&"}
-SHAPING = ("reshape", "copy", "view", "item")
-ARITHMETIC = {*RENAMED.values(), *KEPT_TYPES.values(), "min", "max", "abs"}
-
-
-def dotted(node: ast.expr) -> str | None:
-    """`np.asarray` of an attribute of names; None for other expressions."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = dotted(node.value)
-        return None if before is None else f"{before}.{node.attr}"
-    return None
-
-
-class _Simplifier(ast.NodeTransformer):
-    """Takes out of an expression what doesn't change a number."""
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = dotted(node.func)
-        args = [self.visit(arg) for arg in node.args]
-        if name in DROPPED and args:
-            return args[0]  # type: ignore[no-any-return]
-        if name in KEPT_TYPES and args:
-            return ast.Call(ast.Name(KEPT_TYPES[name]), args[:1], [])
-        if name == "np.where" and len(args) == 3:
-            return ast.IfExp(args[0], args[1], args[2])
-        if name in OPERATORS and len(args) == 2:
-            return _binary(OPERATORS[name], args[0], args[1])
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "astype":
-            kind = dotted(node.args[0]) if node.args else None
-            inner = self.visit(node.func.value)
-            return ast.Call(ast.Name(KEPT_TYPES[kind]), [inner], []) if kind in KEPT_TYPES else inner
-        if isinstance(node.func, ast.Attribute) and node.func.attr in SHAPING:
-            return self.visit(node.func.value)  # type: ignore[no-any-return]
-        function = ast.Name(RENAMED[name]) if name in RENAMED else node.func
-        return ast.Call(function, args, [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords])
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        """`x[..., np.newaxis]` and `x[:, None]` are x."""
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if all(_is_axis(part) for part in parts):
-            return self.visit(node.value)  # type: ignore[no-any-return]
-        return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())
-
-
-def _is_axis(part: ast.expr) -> bool:
-    whole = isinstance(part, ast.Slice) and part.lower is None and part.upper is None and part.step is None
-    constant = isinstance(part, ast.Constant) and part.value in (None, ...)
-    return whole or constant or dotted(part) == "np.newaxis"
-
-
-def _binary(symbol: str, left: ast.expr, right: ast.expr) -> ast.expr:
-    parsed = ast.parse(f"a {symbol} b", mode="eval").body
-    assert isinstance(parsed, ast.BinOp)
-    return ast.BinOp(left, parsed.op, right)
-
-
-def simplified(expression: ast.expr) -> ast.expr:
-    """The expression without what only NumPy needs."""
-    copy = ast.parse(ast.unparse(expression), mode="eval").body
-    return _fixed(_Simplifier().visit(copy))
-
-
-def _fixed(expression: ast.expr) -> ast.expr:
-    """The same, as if it had been written so: unparsed and parsed again."""
-    return ast.parse(ast.unparse(ast.fix_missing_locations(expression)), mode="eval").body
+from .simplify import called, dotted
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +28,8 @@ class Formula:
     text: over the kernel's names, of choices only the branch that the element takes. resolved: over v0, v1, ..., the
     numbers in `values`, each a name's or what a call of a kernel's function gave. used: the kernel's names in it.
     is_call: whether it is one call of a function. is_plain: whether it computes nothing itself: it names something, or
-    calls a function of what is there. handed: of calls in it, the arithmetic that makes their first argument.
+    calls a function of what is there. is_choice: whether it is one branch of several. handed: of calls in it, the
+    arithmetic that makes their first argument.
     """
 
     text: str
@@ -127,6 +38,7 @@ class Formula:
     used: frozenset[str] = frozenset()
     is_call: bool = False
     is_plain: bool = True
+    is_choice: bool = False
     handed: Sequence[tuple[Made, Formula]] = ()
 
     @cached_property
@@ -147,6 +59,26 @@ class Formula:
         parts = list(ast.walk(tree))
         matrices = any(isinstance(part, ast.MatMult | ast.Starred) for part in parts)
         return not matrices and all(part.id in known for part in parts if isinstance(part, ast.Name))
+
+    @cached_property
+    def _again(self) -> Any:
+        """The expression computed again, as a number; None where it can't be, or is an array."""
+        try:
+            found = self.evaluate() if self.is_complete else None
+        except (TypeError, ValueError, AttributeError, ArithmeticError):
+            return None
+        return None if isinstance(found, np.ndarray) else found
+
+    @property
+    def is_checkable(self) -> bool:
+        return self._again is not None
+
+    def giving(self, value: Any) -> Formula:
+        """The formula as that of `value`: where it only rounds it to float32 in the end, with that rounding."""
+        again = self._again
+        if not isinstance(value, np.float32) or not isinstance(again, float | int) or np.float32(again) != value:
+            return self
+        return replace(self, text=f"f32({self.text})", resolved=f"f32({self.resolved})")
 
     def evaluate(self) -> Any:
         """The expression computed again from its numbers. NameError where it names more than them and arithmetic."""
@@ -172,44 +104,44 @@ def formula_of(
     operands: the numbers of names. absent: names that stand for None.
     """
     tree = copy.deepcopy(expression)
-    calls = [call for call in _calls(tree) if called(call) is not None]
+    own = {one.function.rpartition(".")[2] for one in made}
+    calls = [call for call in _calls(tree) if called(call, own) is not None]
     matched = _matched(calls, made)
     for number, call in enumerate(calls):
-        call.lineno = number  # what tells calls apart in copies of the tree
-    results = {number: None if match is None else match.element for number, (_, match) in enumerate(matched)}
+        call.lineno = -1 - number  # what tells calls apart in copies of the tree
+    results = {-1 - number: None if match is None else match.element for number, (_, match) in enumerate(matched)}
     chosen = _Chooser(operands, absent, results).visit(tree)
-    kept = {call.lineno for call in _calls(chosen) if called(call) is not None}
-    dropped = [match for number, (_, match) in enumerate(matched) if match is not None and number not in kept]
+    kept = {call.lineno for call in _calls(chosen)}
+    dropped = [match for number, (_, match) in enumerate(matched) if match is not None and -1 - number not in kept]
     text = ast.unparse(ast.fix_missing_locations(chosen))
     used = frozenset(node.id for node in ast.walk(chosen) if isinstance(node, ast.Name))
     resolver = _Resolver(operands, results)
     resolved = copy.deepcopy(chosen)
-    if (
-        isinstance(resolved, ast.Call) and called(resolved) is not None
-    ):  # what it is given tells more than what it gives
+    is_call = isinstance(resolved, ast.Call) and resolved.lineno < 0
+    if isinstance(resolved, ast.Call) and is_call:  # what it is given tells more than what it gives
         resolved.args = [resolver.visit(argument) for argument in resolved.args]
         resolved.keywords = [ast.keyword(k.arg, resolver.visit(k.value)) for k in resolved.keywords]
-        makes = (called(resolved) or "").removeprefix("cls")[:1]
+        makes = (dotted(resolved.func) or "").rpartition(".")[2].removeprefix("cls")[:1]
         plain = not makes or makes.isupper() or all(isinstance(part, _PLAIN | ast.Starred) for part in resolved.args)
     else:
         resolved = resolver.visit(resolved)
         plain = isinstance(resolved, _PLAIN)
     written = ast.unparse(ast.fix_missing_locations(resolved))
-    is_call = isinstance(chosen, ast.Call) and called(chosen) is not None
     handed = []
     for call in _calls(chosen):
-        match = matched[call.lineno][1] if called(call) is not None else None
+        match = matched[-1 - call.lineno][1] if call.lineno < 0 else None
         if match is not None and call.args and isinstance(call.args[0], ast.BinOp | ast.UnaryOp):
             handed.append((match, _argument(call.args[0], operands, results)))
-    return Formula(text, written, resolver.values, used, is_call, plain, handed), dropped
+    is_choice = isinstance(expression, ast.IfExp) and not isinstance(chosen, ast.IfExp)
+    return Formula(text, written, resolver.values, used, is_call, plain, is_choice, handed), dropped
 
 
 def _argument(expression: ast.expr, operands: Mapping[str, Any], results: Mapping[int, Any]) -> Formula:
     """The formula of what a call is handed."""
     resolver = _Resolver(operands, results)
     resolved = resolver.visit(copy.deepcopy(expression))
-    texts = (ast.unparse(ast.fix_missing_locations(tree)) for tree in (copy.deepcopy(expression), resolved))
-    return Formula(*texts, resolver.values, is_plain=False)
+    text, written = (ast.unparse(ast.fix_missing_locations(tree)) for tree in (copy.deepcopy(expression), resolved))
+    return Formula(text, written, resolver.values, is_plain=False)
 
 
 _PLAIN = ast.Name | ast.Constant | ast.Tuple | ast.Attribute | ast.Subscript
@@ -220,7 +152,7 @@ def _matched(calls: Sequence[ast.Call], made: Sequence[Made]) -> list[tuple[ast.
     left = list(made)
     found: list[tuple[ast.Call, Made | None]] = []
     for call in calls:
-        name = called(call)
+        name = (dotted(call.func) or "").rpartition(".")[2]
         match = next((one for one in left if one.function.rpartition(".")[2] == name), None)
         if match is None:
             match = next((one for one in left if one.function.endswith("__call__")), None)
@@ -245,19 +177,6 @@ def _calls(tree: ast.AST) -> list[ast.Call]:
 
     walk(tree)
     return found
-
-
-def called(call: ast.Call) -> str | None:
-    """The name of the kernel's function that is called; None for plain arithmetic."""
-    name = dotted(call.func)
-    if name is None or name in ARITHMETIC or name.startswith("np."):
-        return None
-    return name.rpartition(".")[2]
-
-
-def names_in(expression: ast.expr) -> set[str]:
-    """Names, and names with their fields (`scale.a`), in an expression."""
-    return {name for node in ast.walk(expression) if isinstance(node, ast.expr) and (name := dotted(node)) is not None}
 
 
 class _Chooser(ast.NodeTransformer):
@@ -307,7 +226,7 @@ class _Resolver(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        result = None if called(node) is None else self.results.get(node.lineno)
+        result = self.results.get(node.lineno)
         if result is not None:
             return self._named(node, result)
         keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]

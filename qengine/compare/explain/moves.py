@@ -45,12 +45,12 @@ def source_of(
         position += power * moved(lambda at, power=power: at // power)  # type: ignore[misc]
         power *= base
     rng = np.random.default_rng(0)
-    trials = [rng.integers(0, base, total) for _ in range(PROOFS)]
+    trials = [rng.integers(0, 3 if i % 2 else base, total) for i in range(PROOFS)]
     results = [moved(lambda at, codes=codes: codes[at]) for codes in trials]  # type: ignore[misc]
     if total > 1 and len(set(results)) == 1:
         return NOWHERE
     if position >= total or any(result != codes[position] for result, codes in zip(results, trials, strict=True)):
         return None
     which = next(i for i in reversed(arrays) if starts[i] <= position)
-    at = np.unravel_index(position - starts[which], arrays[which].shape)
-    return which, tuple(int(i) for i in at)
+    at = tuple(int(i) for i in np.unravel_index(position - starts[which], arrays[which].shape))
+    return (which, at) if arrays[which][at] == run(arguments)[index] else None

@@ -33,7 +33,8 @@ svg { max-width: 54rem; width: 100%; } svg text { font: 13px system-ui, sans-ser
 svg text.whole { text-anchor: middle; } svg .tick { stroke: var(--line); } svg circle.whole { fill: var(--ink); }
 svg .half { stroke: var(--edge); stroke-dasharray: 2 4; } svg .way { stroke: var(--soft); stroke-width: 2; }
 svg .exact { fill: var(--paper); stroke: var(--ink); stroke-width: 2; } .tie { color: var(--edge); font-weight: 600; }
-ul { margin: .4rem 0 0; padding-left: 1.2rem; } .note { border-left: 4px solid var(--edge); background: var(--mark); padding: .6rem 1rem; border-radius: .25rem; }
+ul { margin: .4rem 0 0; padding-left: 1.2rem; }
+.note { border-left: 4px solid var(--edge); background: var(--mark); padding: .6rem 1rem; border-radius: .25rem; }
 """
 
 
@@ -56,6 +57,8 @@ def _body(e: Explanation) -> Iterator[str]:
     yield f'<p class="soft">node {e.node}, output {e.type} {list(e.shape)}{escape(grid)}</p>'
     yield f"<ul>{''.join(f'<li><code>{escape(operand)}</code></li>' for operand in e.operands)}</ul>"
     yield '<div class="results">' + "".join(_card(e, account) for account in e.accounts.values()) + "</div>"
+    for profile, reason in e.refused.items():
+        yield f'<p class="note">{escape(profile)} refuses it: {escape(reason)}</p>'
     yield _note(e)
     yield line_of({name: account.steps for name, account in e.accounts.items()})
     accounts = list(e.accounts.values())

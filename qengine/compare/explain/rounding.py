@@ -12,14 +12,15 @@ from fractions import Fraction
 from typing import Any
 
 from . import arithmetic
-from .formula import Formula, dotted
+from .formula import Formula
 from .select import exact
+from .simplify import dotted
 
 UP, EVEN = "ties up", "ties to even"
 
 
 def exact_of(formula: Formula) -> tuple[Fraction, str] | None:
-    """What a formula gives with its one rounding left out, and that rounding's rule. None where it has none, or several.
+    """What a formula gives without its one rounding, and that rounding's rule. None where it has none, or several.
 
     A clamp around what is rounded counts where it changes something: the number before the rounding is the clamped one.
     """

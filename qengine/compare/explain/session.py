@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ...errors import Unsupported
+from ...errors import ModelError, Unsupported
 from ...kernels.profile import Profile
 from ...model import Model, Node
 from ...op import Array, Specs
@@ -19,8 +20,9 @@ from ..recording import Feed, Recording, random_sample, step_of
 from ..runners import Engine
 from ..sides import model_of
 from .enter import Entering, Term, entering
-from .explanation import Account, ByProfile, Explanation, grid_of
+from .explanation import Account, ByProfile, Explanation
 from .moves import NOWHERE, source_of
+from .operands import names_of, operands_of
 from .select import Element, plain, text_of
 from .steps import Step, steps_of
 from .trace import Call, watched
@@ -47,7 +49,7 @@ def explain(
     computes them, so that only the node's own arithmetic differs; None: each profile its own.
 
     IndexError where there is no such node or element; Unsupported for operators that run other graphs; ModelError and
-    RuntimeError where a profile can't run the model.
+    RuntimeError where no profile can run the model. One that can't among others is named in `refused`.
     """
     opened = model_of(model)
     number = _node_number(opened, graph, node)
@@ -58,15 +60,20 @@ def explain(
         )
     feed = _feed(opened, graph, inputs)
     chosen = [Profile(profile) for profile in profiles]
-    first = Profile(shared) if shared is not None else chosen[0]
-    lead = Engine(first).record(opened, feed)
+    first, lead = _lead(opened, feed, [Profile(shared)] if shared is not None else chosen)
     kernels = Kernels(opened)
-    accounts = {}
+    accounts: dict[str, Account] = {}
+    refused: dict[str, str] = {}
     for profile in chosen:
-        recording = lead if shared is not None or profile is first else Engine(profile).record(opened, feed)
-        accounts[profile.value] = _account(kernels, number, profile, feed, recording, lead, output, index)
+        try:
+            recording = lead if shared is not None or profile is first else Engine(profile).record(opened, feed)
+            accounts[profile.value] = _account(kernels, number, profile, feed, recording, lead, output, index)
+        except (ModelError, RuntimeError) as error:
+            if len(chosen) == 1:
+                raise
+            refused[profile.value] = str(error)
     tensor = opened.graphs[graph].tensors[found.outputs[output]]
-    shape = _output(kernels, number, chosen[0], feed, lead, output).shape
+    shape = _output(kernels, number, first, feed, lead, output).shape
     q = tensor.quantization
     point = None if q is None or q.zero_point is None or len(q.zero_point) != 1 else int(q.zero_point[0])
     return Explanation(
@@ -78,10 +85,19 @@ def explain(
         tensor.type.name,
         step_of(tensor),
         point,
-        _operands(kernels.program(chosen[0], feed), found),
+        operands_of(kernels.program(first, feed), found),
         accounts,
         ByProfile({name: account.result for name, account in accounts.items()}),
+        refused,
     )
+
+
+def _lead(model: Model, feed: Feed, profiles: Sequence[Profile]) -> tuple[Profile, Recording]:
+    """The first profile that runs the model, and its run."""
+    for profile in profiles[:-1]:
+        with suppress(ModelError, RuntimeError):
+            return profile, Engine(profile).record(model, feed)
+    return profiles[-1], Engine(profiles[-1]).record(model, feed)
 
 
 def _node_number(model: Model, graph: int, node: int | str) -> int:
@@ -154,15 +170,16 @@ def _account(
     arguments = kernels.arguments(number, profile, feed, recording)
     results, running = watched(element, lambda: program.evaluate(number, arguments))
     prepared = _prepared(program, node, profile, element, running)
-    names = _names(program, node)
+    names = names_of(program, node)
     steps = steps_of(running, element)
     inputs = {name: array for name, array in zip(names, arguments, strict=True) if array is not None}
     found = entering(running, element, inputs)
     if not _computes(running, steps):
         moved = _moved(program, number, arguments, names, element, output)
         found, steps = (found, steps) if moved is None else (moved, [])
-    if not steps:
-        steps = [_whole(program, number, found, plain(results[output][element.index]))]
+    result = plain(results[output][element.index])
+    if not steps or text_of(plain(steps[-1].value)) != text_of(result):
+        steps.append(_whole(program, number, found, result, steps))
     different = tuple(
         program.specs[i].name or f"tensor {i}"
         for i in dict.fromkeys(node.inputs)
@@ -171,7 +188,7 @@ def _account(
     return Account(
         profile.value,
         kernels.rule(number, profile, feed),
-        plain(results[output][element.index]),
+        result,
         _with_zero_points(found, program, node),
         tuple(prepared),
         tuple(steps),
@@ -185,46 +202,19 @@ def _computes(running: Call, steps: Sequence[Step]) -> bool:
     return any(step.exact is not None for step in steps) or bool(functions & {"rescale", "lookup", "lookup_int16"})
 
 
-def _whole(program: Program, number: int, found: Entering, result: Any) -> Step:
-    """The kernel as one step, where it has none of its own."""
+def _whole(program: Program, number: int, found: Entering, result: Any, before: Sequence[Step]) -> Step:
+    """The kernel as one step, where it has none of its own; or what is left of it after the last one."""
     name = program.graph.nodes[number].op.name.lower()
     if found.kind.startswith(("copied", "padding")):
         return Step("", "", "copied", "", "", result)
+    if before:
+        last = before[-1]
+        if isinstance(result, int) and isinstance(plain(last.value), int):
+            kind = program.graph.tensors[program.graph.nodes[number].outputs[0]].type.name
+            return Step("", "", "stored", f"the bits of {last.name} as {kind}", "", result)
+        return Step("", "", "result", f"what {name} makes of {last.name}", "", result)
     numbers = ", ".join(text_of(term.q) for term in found.terms)
     return Step("", "", "result", f"{name}(the numbers above)", f"{name}({numbers})", result)
-
-
-def _names(program: Program, node: Node) -> list[str]:
-    """Short names of a node's inputs, each its own: x, weights and bias of products, else by number."""
-    if sum(i >= 0 for i in node.inputs) == 1:
-        return ["x" if i >= 0 else "" for i in node.inputs]
-    names = [f"input {k}" if i >= 0 else "" for k, i in enumerate(node.inputs)]
-    if len(node.op.weights) == 1:
-        (weights,) = node.op.weights
-        roles = {weights.input: "w"} if weights.bias is None else {weights.input: "w", weights.bias: "bias"}
-        others = [k for k in range(len(names)) if k not in roles and names[k]]
-        roles |= {others[0]: "x"} if len(others) == 1 else {}
-        names = [roles.get(k, name) if name else name for k, name in enumerate(names)]
-    return names
-
-
-def _operands(program: Program, node: Node) -> tuple[str, ...]:
-    """A line for each input: its name here, the tensor's, type, shape and grid."""
-    lines = []
-    for name, i in zip(_names(program, node), node.inputs, strict=True):
-        if i < 0:
-            continue
-        tensor = program.graph.tensors[i]
-        q, grid = tensor.quantization, ""
-        if q is not None and q.scale is not None and len(q.scale) == 1:
-            point = 0 if q.zero_point is None or not len(q.zero_point) else int(q.zero_point[0])
-            grid = f", {grid_of(float(q.scale[0]), point)}"
-        elif q is not None and q.scale is not None and len(q.scale) > 1:
-            grid = f", {len(q.scale)} scales along axis {q.axis}"
-        shape = program.specs[i].shape
-        lengths = "" if shape is None else f" {list(shape)}"
-        lines.append(f"{name} = {tensor.name!r} {tensor.type.name}{lengths}{grid}")
-    return tuple(lines)
 
 
 def _prepared(program: Program, node: Node, profile: Profile, element: Element, running: Call) -> list[Step]:

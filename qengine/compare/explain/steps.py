@@ -105,8 +105,7 @@ def _of_call(call: Call, element: Element, preparing: bool) -> Iterator[Step]:
             continue
         told = bool(before) and text_of(before[-1].value) == text_of(_single(statement))
         formula = statement.formula
-        plain = formula.is_plain and (told or formula.is_call or not statement.calls)
-        plain = plain or (told and formula.is_call)
+        plain = (told and formula.is_call) or (formula.is_plain and (told or _says_nothing(statement)))
         listed = " for " in formula.text and bool(before)
         silent = plain or listed or _shifts_nothing(statement) or any(word in formula.text for word in SHAPES)
         silent = silent or isinstance(_single(statement), bool | np.bool_) or not formula.values
@@ -114,18 +113,17 @@ def _of_call(call: Call, element: Element, preparing: bool) -> Iterator[Step]:
             yield from _of_statement(call, statement)
 
 
-def _of_inner(
-    outer: Call, statement: Statement, inner: Call, element: Element, preparing: bool
-) -> Iterator[Step]:
+def _of_inner(outer: Call, statement: Statement, inner: Call, element: Element, preparing: bool) -> Iterator[Step]:
     """A call within a statement: what it is handed, and its own steps."""
     for made, formula in statement.formula.handed:
-        if made is not inner or not formula.is_complete:
+        if made is not inner or not formula.is_checkable:
             continue
         name, whole = next(iter(inner.arguments.items()), ("", None))
         if name in ("self", "cls"):
             name, whole = next(islice(inner.arguments.items(), 1, None), ("", None))
         value = element.pick(whole)
         if value is not None and formula.numbers != text_of(value) and not _only_shifts(formula, value):
+            formula = formula.giving(value)
             title = TITLES.get((outer.function.rpartition(".")[2], name), name)
             yield Step(outer.function, outer.summary, title, formula.text, formula.numbers, value, checked=formula)
     yield from _of_call(inner, element, preparing)
@@ -163,15 +161,15 @@ def _of_word(call: Call, name: str, element: Element) -> Iterator[Step]:
 
 
 def _of_statement(call: Call, statement: Statement) -> Iterator[Step]:
-    formula = statement.formula
     names = list(statement.values)
     value = statement.values[names[0]] if len(names) == 1 else tuple(statement.values[name] for name in names)
+    formula = statement.formula.giving(value)
     if formula.text == formula.numbers == text_of(value):
         return
     ends = "clamped" if formula.text.startswith("clamp(") else "result"
     title = ", ".join(names) if names != [""] else ends
     title = TITLES.get((call.function.rpartition(".")[2], title), title)
-    checked = formula if len(names) == 1 and formula.is_complete else None
+    checked = formula if len(names) == 1 and formula.is_checkable else None
     before = exact_of(formula) if len(names) == 1 else None
     exact, rule = (None, "") if before is None else before
     yield Step(call.function, call.summary, title, formula.text, formula.numbers, value, exact, rule, checked)
@@ -189,6 +187,15 @@ def _needed(body: list[Statement]) -> list[Statement]:
             wanted |= statement.formula.used
             kept.append(statement)
     return kept[::-1]
+
+
+def _says_nothing(statement: Statement) -> bool:
+    """Whether a statement that computes nothing itself gives one of its own numbers, or parts of a rule."""
+    formula, result = statement.formula, _single(statement)
+    if formula.is_choice:
+        return False
+    same = any(text_of(value) == text_of(result) for value in formula.values.values())
+    return same or not formula.is_call or isinstance(result, tuple) or bool(statement.calls)
 
 
 def _single(statement: Statement) -> Any:

@@ -26,6 +26,7 @@ def _lines(e: Explanation) -> Iterator[str]:
         yield grid_of(e.scale, e.zero_point)
     yield from (f"   {operand}" for operand in e.operands)
     yield "   ".join(f"{profile}: {_result(e, account)}" for profile, account in e.accounts.items())
+    yield from (f"{profile} refuses it: {reason}" for profile, reason in e.refused.items())
     accounts, told = list(e.accounts.values()), set[str]()
     same = all(a.entering == accounts[0].entering for a in accounts)
     for group in e.groups:

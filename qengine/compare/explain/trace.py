@@ -16,8 +16,9 @@ from functools import cache
 from types import CodeType, FrameType
 from typing import Any
 
-from .formula import Formula, formula_of, names_in, simplified
+from .formula import Formula, formula_of
 from .select import Element
+from .simplify import names_in, simplified
 
 OPAQUE = {
     "conv_2d", "depthwise_conv_2d", "transpose_conv_2d", "window_sums", "counts", "in_vector_loop", "inner_loop",

@@ -102,6 +102,8 @@ WORDS: Mapping[str, Word] = {
     "conv_2d": Word("sum of products", "the products above, added up"),
     "depthwise_conv_2d": Word("sum of products", "the products above, added up"),
     "transpose_conv_2d": Word("sum of products", "the products above, added up"),
+    "sums": Word("sum of products", "the products above, added up"),
+    "multiply_integers": Word("sum of products", "the products above, added up"),
     "window_sums": Word("sum", "the numbers above, added up"),
     "reduced": Word("sum", "the numbers above, put together"),
     "max_pool": Word("largest", "the largest of the numbers above"),
