@@ -188,7 +188,7 @@ class _Graph:
                 scales = [self.graphs[1].tensors[node.inputs[k]].quantization for k in (data, weights.input)]
                 if all(q is not None and q.scale is not None and len(q.scale) for q in scales):
                     x, w = (np.asarray(q.scale, np.float64) for q in scales if q is not None)
-                    return x[0] * w
+                    return np.asarray(x[0] * w)
         return None
 
     def layers(self) -> Iterator[Layer]:
@@ -209,9 +209,10 @@ class _Graph:
                 sums.noise,
                 sums.parts,
                 sums.alone,
-                _has_one_scale(graph, found),
+                *_weights(graph, found),
                 tensor.type.dtype.kind in "iu" and tensor.type.bits == 8,
                 sums.stretch,
+                self.number,
             )
 
 
@@ -220,15 +221,16 @@ def _is_quantized(tensor: Tensor) -> bool:
     return tensor.type.dtype.kind in "iu" and q is not None and (not q.is_affine or q.scale is not None)
 
 
-def _has_one_scale(graph: Graph, node: Node) -> bool:
-    """Whether weights of several channels share a scale."""
+def _weights(graph: Graph, node: Node) -> tuple[bool, int]:
+    """Whether quantized weights of several channels share a scale, and of how many bits they are; 0 without."""
     for weights in node.op.weights:
         if weights.input < len(node.inputs) and node.inputs[weights.input] >= 0:
             constant = constant_of(graph, node.inputs[weights.input])
             q = None if constant is None else constant.quantization
-            if constant is not None and q is not None and q.scale is not None and len(q.scale) == 1:
-                return (constant.shape or (1,))[weights.axis] > 1
-    return False
+            if constant is not None and q is not None and constant.type.dtype.kind in "iu":
+                one = q.scale is not None and len(q.scale) == 1 and q.details is None
+                return one and (constant.shape or (1,))[weights.axis] > 1, constant.type.bits
+    return False, 0
 
 
 def _numbers(graph: Graph, constant: Tensor, real: Array, bias_scale: Array | None) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 PARTS = ("weight_rounding", "activation_rounding", "clipping", "bias", "requantization")
 GOOD_DB = 40.0
 """A layer of so many dB needs no advice."""
-FEW_LEVELS = 24.0
+FEW_LEVELS = 12.0
 """How many times its root mean square a tensor may reach before its range counts as stretched by outliers."""
 
 
@@ -21,7 +21,8 @@ class Layer:
     node: of the quantized model; name: of its output. source: the float model's node. signal, noise: sums of squares of
     the float output and of the error. parts: by cause, its share of the noise: the sum of its errors times the whole
     errors, so shares add up to the noise exactly, and one is negative where it cancels others. alone: by cause, the sum
-    of squares of its errors by themselves. stretch: the largest over the root mean square of the inputs.
+    of squares of its errors by themselves. per_tensor: whether weights of several channels share a scale. weight_bits:
+    0 without weights. integer: whether the output is 8-bit. stretch: the inputs' largest over their root mean square.
     """
 
     node: int
@@ -34,8 +35,10 @@ class Layer:
     parts: Mapping[str, float]
     alone: Mapping[str, float]
     per_tensor: bool = False
+    weight_bits: int = 0
     integer: bool = True
     stretch: float = 0.0
+    graph: int = 0
 
     @property
     def sqnr_db(self) -> float:
@@ -60,10 +63,10 @@ class Layer:
         found: list[Advice] = []
         if self.largest == "weight_rounding" and self.per_tensor:
             found.append(Advice("per_channel", "give each output channel of the weights its own scale"))
+        if self.largest == "weight_rounding" and 0 < self.weight_bits < 8:
+            found.append(Advice("int8_weights", "8-bit weights"))
         if self.largest == "clipping":
-            found.append(
-                Advice("min_max", "numbers lie outside of the range: another observer (min_max), more samples")
-            )
+            found.append(Advice("min_max", "numbers lie beyond the range: another observer (min_max), more samples"))
         rounds = self.largest in ("activation_rounding", "requantization")
         if rounds and self.stretch > FEW_LEVELS:
             found.append(Advice("mse", "a few outliers stretch the range: another observer (mse, percentile)"))
@@ -89,7 +92,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Advice:
-    """kind: per_channel, min_max, mse, 16x8 or float."""
+    """kind: per_channel, int8_weights, min_max, mse, 16x8 or float."""
 
     kind: str
     text: str

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import arithmetic
 from .select import exact, text_of
-from .simplify import called, dotted
+from .simplify import LEADING, called, dotted
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +76,16 @@ class Formula:
     def giving(self, value: Any) -> Formula:
         """The formula as that of `value`: where it only rounds it to float32 in the end, with that rounding."""
         again = self._again
-        if not isinstance(value, np.float32) or not isinstance(again, float | int) or np.float32(again) != value:
-            return self
+        with np.errstate(all="ignore"):
+            if not isinstance(value, np.float32) or not isinstance(again, float | int) or np.float32(again) != value:
+                return self
         return replace(self, text=f"f32({self.text})", resolved=f"f32({self.resolved})")
 
     def evaluate(self) -> Any:
         """The expression computed again from its numbers. NameError where it names more than them and arithmetic."""
         numbers = {name: exact(value) for name, value in self.values.items()}
-        found = eval(compile(self.resolved, "formula", "eval"), arithmetic.NAMES, numbers)
+        with np.errstate(all="ignore"):
+            found = eval(compile(self.resolved, "formula", "eval"), arithmetic.NAMES, numbers)
         return found[()] if isinstance(found, np.ndarray) and found.ndim == 0 else found
 
 
@@ -113,7 +115,7 @@ def formula_of(
     chosen = _Chooser(operands, absent, results).visit(tree)
     kept = {call.lineno for call in _calls(chosen)}
     dropped = [match for number, (_, match) in enumerate(matched) if match is not None and -1 - number not in kept]
-    text = ast.unparse(ast.fix_missing_locations(chosen))
+    text = _unmarked(ast.unparse(ast.fix_missing_locations(chosen)))
     used = frozenset(node.id for node in ast.walk(chosen) if isinstance(node, ast.Name))
     resolver = _Resolver(operands, results)
     resolved = copy.deepcopy(chosen)
@@ -141,7 +143,11 @@ def _argument(expression: ast.expr, operands: Mapping[str, Any], results: Mappin
     resolver = _Resolver(operands, results)
     resolved = resolver.visit(copy.deepcopy(expression))
     text, written = (ast.unparse(ast.fix_missing_locations(tree)) for tree in (copy.deepcopy(expression), resolved))
-    return Formula(text, written, resolver.values, is_plain=False)
+    return Formula(_unmarked(text), written, resolver.values, is_plain=False)
+
+
+def _unmarked(text: str) -> str:
+    return text.replace(f".{LEADING}", "")
 
 
 _PLAIN = ast.Name | ast.Constant | ast.Tuple | ast.Attribute | ast.Subscript

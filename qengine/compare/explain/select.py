@@ -20,6 +20,13 @@ Picked = Number | tuple[Any, ...]
 
 
 @dataclass(frozen=True)
+class Leading:
+    """An array of which each row of the output, or each group of rows, has its own number."""
+
+    array: Any
+
+
+@dataclass(frozen=True)
 class Element:
     """One element of an output."""
 
@@ -44,12 +51,20 @@ class Element:
         if isinstance(value, tuple):
             parts = tuple(self.pick(part) for part in value)
             return parts if parts and all(part is not None for part in parts) else None
+        if isinstance(value, Leading):
+            return self._of_row(value.array)
         if isinstance(value, np.ndarray) and not value.dtype.hasobject:
             return self._of_array(value)
         if is_dataclass(value) and type(value).__module__.startswith("qengine.kernels"):
             found = self.pick(tuple(getattr(value, field.name) for field in fields(value)))
             return found[0] if found is not None and len(found) == 1 else found
         return None
+
+    def _of_row(self, array: Any) -> Any:
+        size = prod(self.shape)
+        if not isinstance(array, np.ndarray) or array.size == 0 or size % array.size:
+            return self.pick(array)
+        return array.reshape(-1)[self.position * array.size // size]
 
     def _of_array(self, array: Array) -> Any:
         if array.ndim == 0:

@@ -37,6 +37,10 @@ VIEWS = {f"np.{kind}{bits}": f"as_{kind}{bits}" for kind in ("int", "uint") for 
 ARITHMETIC = {*VIEWS.values(), *RENAMED.values(), *KEPT_TYPES.values(), "min", "max", "abs"}
 
 
+LEADING = "leading"
+"""Marks an array of which each row of the output has its own number."""
+
+
 def dotted(node: ast.expr) -> str | None:
     """`np.asarray` of an attribute of names; None for other expressions."""
     if isinstance(node, ast.Name):
@@ -79,10 +83,12 @@ class _Simplifier(ast.NodeTransformer):
         return ast.Call(function, args, [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords])
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        """`x[..., np.newaxis]` and `x[:, None]` are x."""
+        """`x[..., np.newaxis]` is x; `x[:, None]` is x by its row: `x.leading`."""
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if all(_is_axis(part) for part in parts):
-            return self.visit(node.value)  # type: ignore[no-any-return]
+            inner = self.visit(node.value)
+            by_row = len(parts) > 1 and isinstance(parts[0], ast.Slice) and not isinstance(parts[1], ast.Slice)
+            return ast.Attribute(inner, LEADING, ast.Load()) if by_row and dotted(inner) is not None else inner
         return ast.Subscript(self.visit(node.value), self.visit(node.slice), ast.Load())
 
 

@@ -17,8 +17,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from .formula import Formula, formula_of
-from .select import Element
-from .simplify import names_in, simplified
+from .select import Element, Leading
+from .simplify import LEADING, names_in, simplified
 
 OPAQUE = {
     "conv_2d", "depthwise_conv_2d", "transpose_conv_2d", "window_sums", "counts", "in_vector_loop", "inner_loop",
@@ -173,7 +173,7 @@ class _Frame:
         else:
             return None
         for part in rest:
-            value = getattr(value, part, None)
+            value = Leading(value) if part == LEADING else getattr(value, part, None)
         return value
 
 
