@@ -14,7 +14,11 @@ import click
 from .. import __version__
 from ..errors import ModelError
 
+<<<<<<< HEAD
 COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "explain", "doctor")
+=======
+COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "doctor", "finetune")
+>>>>>>> main
 
 
 class Commands(click.Group):

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ..compare.improve import Improved, quantize_until
+from ..model import Model
 from ..ptq.quantize import Quantized, quantize
 from ..ptq.ranges import Ranges
 from ..ptq.recipe import SCHEMES, Recipe
@@ -77,7 +78,7 @@ def command(
     """
     stderr = Console(stderr=True)
     try:
-        recipe = _recipe(recipe_text, {key: value for key, value in changes.items() if value})
+        recipe = recipe_of(recipe_text, {key: value for key, value in changes.items() if value})
         ranges = None if ranges_path is None else Ranges.load(ranges_path)
         with _bar(stderr) if stderr.is_terminal and not as_json else nullcontext() as bar:
             progress = None if bar is None else _advance(bar)
@@ -88,7 +89,7 @@ def command(
                 made = improved.quantized
     except (ValueError, TypeError) as error:
         raise click.ClickException(str(error)) from error
-    _write(made, out)
+    write(made.model, out)
     if save_ranges is not None:
         made.ranges.save(save_ranges)
     content = made.report.to_dict() | ({} if improved is None else {"until": improved.to_dict()})
@@ -103,7 +104,7 @@ def command(
     return 0 if improved is None or improved.reached else 1
 
 
-def _recipe(text: str, changes: dict[str, Any]) -> Recipe:
+def recipe_of(text: str, changes: dict[str, Any]) -> Recipe:
     """The recipe that a name or a file means, with what the options change."""
     if text in SCHEMES:
         return Recipe.named(text, **changes)
@@ -129,11 +130,11 @@ def _advance(bar: Progress) -> Any:
     return advance
 
 
-def _write(made: Quantized, out: Path) -> None:
+def write(model: Model, out: Path) -> None:
     """The model under a temporary name, then renamed: a file is there whole or not at all."""
     partial = out.with_name(f".{out.name}.partial")
     try:
-        save(made.model, partial)
+        save(model, partial)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
