@@ -14,11 +14,7 @@ import click
 from .. import __version__
 from ..errors import ModelError
 
-<<<<<<< HEAD
-COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "explain", "doctor")
-=======
-COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "doctor", "finetune")
->>>>>>> main
+COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "finetune", "compare", "explain", "doctor", "bench")
 
 
 class Commands(click.Group):
