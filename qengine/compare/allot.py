@@ -161,6 +161,7 @@ class _Graph:
         """What the float node has and the quantized one in its place; and the quantized node's inputs, made of it."""
         steps: dict[int, Step] = {}
         constants: dict[int, Array] = {}
+        nearest: dict[int, Array] = {}
         moved: dict[int, Array] = {}
         biases = {w.bias for w in two.op.weights}
         for position, (i, j) in enumerate(zip(one.inputs, two.inputs, strict=False)):
@@ -170,7 +171,10 @@ class _Graph:
             tensor = self.graphs[1].tensors[j]
             constant = constant_of(self.graphs[1], j)
             if constant is not None:
-                constants[position] = _numbers(self.graphs[1], constant, real, self._bias_scale(two, position))
+                scale = self._bias_scale(two, position)
+                constants[position] = _numbers(self.graphs[1], constant, real, scale)
+                if scale is not None and constant.type.dtype.kind in "iu":
+                    nearest[position] = np.asarray(np.rint(real.astype(np.float64) / scale) * scale)
             elif (step := Step.of(tensor)) is not None:
                 steps[position] = step
                 moved[j] = fed(tensor, real.astype(np.float32))
@@ -178,7 +182,7 @@ class _Graph:
                 moved[j] = real
         bias = {position: array for position, array in constants.items() if position in biases}
         weights = {position: array for position, array in constants.items() if position not in biases}
-        return Inputs(reals, steps, weights, bias), moved
+        return Inputs(reals, steps, weights, bias, nearest), moved
 
     def _bias_scale(self, node: Node, position: int) -> Array | None:
         """A bias' scale as its kernel has it: input scale times weight scales."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PARTS = ("weight_rounding", "activation_rounding", "clipping", "bias", "requantization")
+"""Causes. A bias that was corrected for rounded weights counts with these."""
 GOOD_DB = 40.0
 """A layer of so many dB needs no advice."""
 FEW_LEVELS = 12.0

@@ -50,13 +50,15 @@ class Step:
 class Inputs:
     """A float node's inputs, and what the quantized node has in their place. real: as the float model has them.
 
-    steps: by position, the grid of an activation; weights, bias: by position, the numbers that constants became.
+    By position, steps: the grid of an activation; weights, bias: the numbers that constants became; nearest: the bias
+    only rounded. What else a bias was changed by is a correction, if it makes the error smaller.
     """
 
     real: Sequence[Array | None]
     steps: Mapping[int, Step]
     weights: Mapping[int, Array]
     bias: Mapping[int, Array] = field(default_factory=dict)
+    nearest: Mapping[int, Array] = field(default_factory=dict)
 
 
 def split(compute: Compute, inputs: Inputs, output: Step | None, got: Array) -> tuple[Array, dict[str, Array]]:
@@ -69,7 +71,11 @@ def split(compute: Compute, inputs: Inputs, output: Step | None, got: Array) -> 
     errors["activation_rounding"] = stages.put({i: s.rounded(stages.at(i)) for i, s in inputs.steps.items()})
     errors["clipping"] = stages.put({i: s.clipped(stages.at(i)) for i, s in inputs.steps.items()})
     errors["weight_rounding"] = stages.put(inputs.weights)
-    errors["bias"] = stages.put(inputs.bias)
+    errors["bias"] = stages.put(inputs.nearest)
+    changed = stages.put(inputs.bias)
+    corrects = np.sum((errors["weight_rounding"] + changed) ** 2) < np.sum(errors["weight_rounding"] ** 2)
+    cause = "weight_rounding" if corrects else "bias"
+    errors[cause] = errors[cause] + changed
     if output is None:
         errors["activation_rounding"] = errors["activation_rounding"] + (got - stages.output)
         return stages.first, errors

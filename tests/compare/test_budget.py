@@ -87,6 +87,21 @@ def test_each_cause_by_hand() -> None:
     np.testing.assert_allclose(sum(errors.values()), [-0.7, -12.1])
 
 
+def test_a_bias_that_corrects_rounded_weights_is_no_fault_of_the_bias() -> None:
+    x, w = np.float64([[1.0, 1.0], [1.0, 0.9]]), np.float64([1.0, 1.0])
+
+    def compute(arguments: Any) -> Any:
+        return arguments[0] @ arguments[1] + arguments[2]
+
+    weights, bias = {1: np.float64([1.1, 1.1])}, np.float64([0.0])
+    right = Inputs([x, w, bias], {}, weights, {2: np.float64([-0.2])}, {2: bias})
+    wrong = Inputs([x, w, bias], {}, weights, {2: np.float64([0.2])}, {2: bias})
+    parts = [split(compute, inputs, None, np.float64([2.0, 1.89]))[1] for inputs in (right, wrong)]
+    np.testing.assert_allclose(parts[0]["bias"], 0)
+    np.testing.assert_allclose(parts[0]["weight_rounding"], [0.0, -0.01], atol=1e-12)
+    np.testing.assert_allclose(parts[1]["bias"], 0.2)
+
+
 def test_int4_weights_are_where_the_error_is() -> None:
     found = budget("static_wi4_ai8", granularity="tensorwise")
     for name in ("conv", "dense"):
@@ -144,7 +159,7 @@ def test_models_of_one_grid_have_no_budget() -> None:
     assert compare(FLOAT, FLOAT, SAMPLES[:1]).budget is None
 
 
-@pytest.mark.parametrize(("recipe", "wanted"), [("static_wi8_ai8", 46.0), ("static_wi4_ai8", 45.0)])
+@pytest.mark.parametrize(("recipe", "wanted"), [("static_wi8_ai8", 50.0), ("static_wi4_ai8", 45.0)])
 def test_advice_is_followed_until_the_outputs_are_good_enough(recipe: str, wanted: float) -> None:
     plain = quantize(FLOAT, recipe, SAMPLES)
     few = list(samples_of(FLOAT, SAMPLES[:8]))
@@ -159,8 +174,7 @@ def test_advice_is_followed_until_the_outputs_are_good_enough(recipe: str, wante
     again = quantize(FLOAT, found.recipe, SAMPLES)
     assert outputs_sqnr(FLOAT, again.model, few) == pytest.approx(found.sqnr_db, abs=1)
     kinds = {advice.kind for change in found.changes for _, advice in change.advice}
-    assert kinds
-    assert "float" not in kinds or recipe == "static_wi4_ai8"
+    assert kinds & ({"int8_weights", "per_channel"} if recipe == "static_wi4_ai8" else {"16x8"})
 
 
 def test_a_model_that_is_good_enough_is_left_alone() -> None:
@@ -182,10 +196,10 @@ def test_the_commands_speak_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[
     save(FLOAT, source)
     np.savez(tmp_path / "x.npz", x=SAMPLES)
     data = ["--data", str(tmp_path / "x.npz")]
-    assert status_of(["quantize", str(source), "-o", str(out), *data, "--until", "46", "--json"]) == 0
+    assert status_of(["quantize", str(source), "-o", str(out), *data, "--until", "50", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["until"]["reached"] is True
-    assert facts["until"]["sqnr_db"] >= 46
+    assert facts["until"]["sqnr_db"] >= 50
     assert qe.load(out) is not None
     assert status_of(["compare", str(source), str(out), *data, "--limit", "2", "--budget"]) == 0
     printed = capsys.readouterr().out
