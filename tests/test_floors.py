@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"demo"},),
     ({"cli", "__main__"}, {"report"}),
 )
-BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
+BESIDE = {("interpreter", "tflite"), ("train", "ptq"), ("compare", "ptq")}
 HEAVY = {"numba", "llvmlite", "tflite", "flatbuffers", "click", "rich", "ai_edge_litert"}
 
 PACKAGE = Path(qengine.__file__).parent
