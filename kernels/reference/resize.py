@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, FloatingArray, Int64Array, IntegerArray
+from ..arrays import AnyArray, FloatingArray, Int64Array, IntegerArray
 from ..fixed_point import round_half_away
 
 half = np.float32(0.5)
@@ -143,16 +143,15 @@ def bilinear_lines(x: FloatingArray, rows: Places, columns: Places) -> FloatingA
     return between(across[:, rows.before], across[:, rows.after], down)
 
 
-def bilinear_corners(x: AnyArray, rows: Places, columns: Places, *, weights_first: bool) -> Float32Array:
-    """The sum of the four pixels around, weighted; every step is float32.
+def bilinear_corners(x: FloatingArray, rows: Places, columns: Places, *, weights_first: bool) -> FloatingArray:
+    """The sum of the four pixels around, weighted; every step rounded to x's type.
 
     weights_first: the vector kernel's order, a pixel times the product of its weights, row by row; else pixel times
     weight down times weight across, column by column.
     """
     down, right = rows.distance[:, np.newaxis, np.newaxis], columns.distance[:, np.newaxis]
     up, left = 1 - down, 1 - right
-    real = x.astype(np.float32)
-    corners: list[tuple[Int64Array, Int64Array, Float32Array, Float32Array]] = [
+    corners: list[tuple[Int64Array, Int64Array, FloatingArray, FloatingArray]] = [
         (rows.before, columns.before, up, left),
         (rows.before, columns.after, up, right),
         (rows.after, columns.before, down, left),
@@ -160,13 +159,13 @@ def bilinear_corners(x: AnyArray, rows: Places, columns: Places, *, weights_firs
     ]
     if not weights_first:
         corners[1], corners[2] = corners[2], corners[1]
-    total: AnyArray = np.float32(0)  # type: ignore[assignment]
+    total: AnyArray = np.zeros((), x.dtype)
     for of_row, of_column, vertical, horizontal in corners:
-        pixels = pick(real, of_row, of_column)
+        pixels = pick(x, of_row, of_column)
         total = total + (pixels * (vertical * horizontal) if weights_first else pixels * vertical * horizontal)
     return total
 
 
 def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_first: bool) -> Int64Array:
-    """`bilinear_corners`, rounded by adding a half and truncating."""
-    return (bilinear_corners(x, rows, columns, weights_first=weights_first) + half).astype(np.int64)
+    """`bilinear_corners` in float32, rounded by adding a half and truncating."""
+    return (bilinear_corners(x.astype(np.float32), rows, columns, weights_first=weights_first) + half).astype(np.int64)
