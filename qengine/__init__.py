@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .train.fit import fit as fit
     from .train.initializers import glorot_uniform as glorot_uniform
     from .train.initializers import he_normal as he_normal
+    from .train.losses import Corrected as Corrected
     from .train.losses import CrossEntropy as CrossEntropy
     from .train.losses import Distillation as Distillation
     from .train.losses import MeanSquaredError as MeanSquaredError
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from .train.schedules import ExponentialRate as ExponentialRate
     from .train.schedules import StepRate as StepRate
     from .train.settings import TrainingSettings as TrainingSettings
+    from .train.transfer import new_head as new_head
 
 __version__ = "0.1.0"
 
@@ -95,6 +97,7 @@ _PUBLIC = {
     "CosineRate": "train.schedules",
     "StepRate": "train.schedules",
     "ExponentialRate": "train.schedules",
+    "Corrected": "train.losses",
     "CrossEntropy": "train.losses",
     "MeanSquaredError": "train.losses",
     "Distillation": "train.losses",
@@ -102,6 +105,7 @@ _PUBLIC = {
     "Dropout": "train.dropout",
     "he_normal": "train.initializers",
     "glorot_uniform": "train.initializers",
+    "new_head": "train.transfer",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -20,6 +20,7 @@ from .model import Blockwise, External, Model, Quantization, Signature, Tensor, 
 from .op import Array, CustomKernel
 from .program import Program, Runtime
 from .sparsity import stored
+from .versions import check_versions
 
 if TYPE_CHECKING:
     from .custom import CustomOperators
@@ -91,6 +92,7 @@ class Interpreter:
             if num_threads < 1:
                 raise ValueError(f"num_threads should be >= 1, got {num_threads}")
         self._model = _open(model_path, model_content, model)
+        check_versions(self._model, self._profile)
         if experimental_delegates:
             raise ValueError("expected no experimental_delegates, got some: qengine has no use for native delegates")
         self._compress = bool(experimental_compress_quantization_zero_points)

@@ -53,5 +53,6 @@ if TYPE_CHECKING:
     from . import quantize as quantize
     from . import resize as resize
     from . import softmax as softmax
+    from . import wide as wide
 
 __getattr__ = modules_of(__name__)

@@ -35,7 +35,10 @@ TILES = {
 
 
 def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, width: str, weights: str) -> None:
-    """out[line][tile][row][column]: `ending` plain or clamp, `width` full or part, `weights` int8 or outliers."""
+    """out[line][tile][row][column]: `ending` plain or clamp, `width` full or part, `weights` int8, outliers or rows.
+
+    With `rows` an int32 for every row is added to its sums: they lie at `outliers`.
+    """
     lanes = f.target.lanes
     vector, size = I32.x(lanes), 4 * lanes
     row = f.arguments(GEMM.slots)
@@ -61,7 +64,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
         return result
 
     with f.loop(row.lines, a=row.a, out=row.out) as line:
-        with f.loop(row.tiles, a=line.a, out=line.out) as tile:
+        with f.loop(row.tiles, a=line.a, out=line.out, terms=row.outliers) as tile:
             bias = [row.parameters.load(vector, size * j) for j in range(vectors)]
             with f.loop(row.piece_count, piece=row.pieces, w=row.w, sums=[bias] * rows) as each:
                 start = tile.a + each.piece.load(I64, 0, 8)
@@ -76,6 +79,10 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
                     extra.sums = products(extra.sums, pointers, extra.entry + 64)
                     extra.entry = extra.entry + (64 + size * vectors)
                 sums = extra.sums
+            if weights == "rows":
+                terms = [tile.terms.load(I32, 4 * i).splat(lanes) for i in range(rows)]
+                sums = [[sum_ + term for sum_ in own] for own, term in zip(sums, terms, strict=True)]
+                tile.terms = tile.terms + 4 * rows
             numbers = [rounding.load(f, rule, row.parameters, j, vectors, lanes) for j in range(vectors)]
             for i in range(rows):
                 rounded = [rounding.apply(f, rule, sums[i][j], numbers[j]) for j in range(vectors)]
@@ -205,8 +212,9 @@ def multiply(
     lines: int = 1,
     a_line: int = 0,
     out_line: int = 0,
+    terms: Place | None = None,
 ) -> None:
-    """Rows that compute out[line][row][column] from a[line][row]."""
+    """Rows that compute out[line][row][column] from a[line][row]. terms: an int32 for every row, of one line."""
     depth = packed.k4 * packed.piece_count
     columns = sum(panel.columns for panel in packed.panels)
     block = _block_rows(rows, 4 * depth, columns) if lines == 1 else rows
@@ -216,7 +224,7 @@ def multiply(
         count = 0
         for panel in packed.panels:
             width = "full" if panel.columns == panel.vectors * plan.target.lanes else "part"
-            kind = "outliers" if panel.outlier_count else "int8"
+            kind = "outliers" if panel.outlier_count else "int8" if terms is None else "rows"
             row = start
             for height, tiles in cover(rows, TILES[plan.target.name][panel.vectors]):
                 plan.row(
@@ -242,14 +250,16 @@ def multiply(
                     lines=lines,
                     a_line=a_line,
                     out_line=out_line,
-                    outliers=panel.outliers,
+                    outliers=panel.outliers if terms is None else terms + 4 * row,
                     outlier_count=panel.outlier_count,
                     work=lines * tiles * height * panel.vectors * (depth + 8),
                 )
                 if lines > tiles:
                     plan.divisible(GEMM, "lines", a=a_line, out=out_line)
                 else:
-                    plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo)
+                    plan.divisible(
+                        GEMM, "tiles", a=height * lda, out=height * ldo, outliers=0 if terms is None else 4 * height
+                    )
                 row += height * tiles
                 count += 1
         return count

@@ -199,12 +199,16 @@ def _apply_real(x: Value, even: Value, odd: Value, zero_point: Value) -> Value:
     lanes = x.type.lanes
     results = []
     for start, scale in enumerate((even, odd)):
-        real = x.shuffle(range(start, lanes, 2)).convert("sitofp", F64) * scale
-        real = (real < 2.0**31 - 0.5).select((real > -(2.0**31) - 0.5).select(real, -(2.0**31)), -(2.0**31))
-        whole = real.convert("fptosi", I64)
-        rest, half = real - whole.convert("sitofp", F64), x.function.constant(0.5, real.type)
-        results.append(whole + (rest >= half).unsigned(I64) - ((half * -1.0) >= rest).unsigned(I64))
+        results.append(half_away(x.shuffle(range(start, lanes, 2)).convert("sitofp", F64) * scale))
     return _wrapped(joined(*results) + zero_point, zero_point)
+
+
+def half_away(real: Value) -> Value:
+    """float64 to the nearest integer, half away from zero, as int64; what int32 doesn't hold is the least int32."""
+    real = (real < 2.0**31 - 0.5).select((real > -(2.0**31) - 0.5).select(real, -(2.0**31)), -(2.0**31))
+    whole = real.convert("fptosi", I64)
+    rest, half = real - whole.convert("sitofp", F64), real.function.constant(0.5, real.type)
+    return whole + (rest >= half).unsigned(I64) - ((half * -1.0) >= rest).unsigned(I64)
 
 
 def _wrapped(sum_: Value, zero_point: Value) -> Value:

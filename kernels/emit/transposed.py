@@ -47,7 +47,7 @@ def plan_transposed(target: Target, geometry: Geometry, layer: Layer, input: int
         return plan.done("nothing to compute")
     (height, width, channels), (_, out_width, columns) = geometry.input, geometry.output
     down, across = phases(geometry, 0), phases(geometry, 1)
-    padding = _padding(down, height), _padding(across, width)
+    padding = beyond(down, height), beyond(across, width)
     pitch = (sum(padding[1]) + width) * channels
     values = layer.values()
     parts = []
@@ -75,7 +75,7 @@ def plan_transposed(target: Target, geometry: Geometry, layer: Layer, input: int
     return plan.done(f"matrix products, {len(parts)} for the outputs a stride apart")
 
 
-def _padding(found: list[Phase], length: int) -> tuple[int, int]:
+def beyond(found: list[Phase], length: int) -> tuple[int, int]:
     """How far the taps reach beyond the inputs, before and after."""
     before = max(-phase.start for phase in found)
     after = max(phase.start + phase.count + max(len(phase.taps), 1) - 1 - length for phase in found)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..kernels.profile import Profile
 from ..op import Array
 from ..ptq.recipe import SCHEMES
 from ..train.exact import Parting
@@ -45,7 +46,7 @@ _LABELS = ("labels", "label", "y")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the quantized model goes.")
 @click.option("--epochs", type=click.IntRange(min=0), default=10, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--rate", type=click.FloatRange(min=0), help="Of learning, at the start.")
+@click.option("--rate", type=click.FloatRange(min=0), help="Of learning, relative to weights' magnitudes.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--freeze",
@@ -55,7 +56,11 @@ _LABELS = ("labels", "label", "y")
 )
 @click.option("--range-rule", type=click.Choice(RULES), default=RULES[0], show_default=True, help="How ranges go on.")
 @click.option("--learn-weights", is_flag=True, help="Learn the scales of weights too (LSQ).")
-@click.option("--validation", type=click.FloatRange(0, 1, True, True), help="The share of samples to judge epochs by.")
+@click.option(
+    "--validation",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="The share of samples to judge epochs by.  [default: 0.1 where there are 20 or more]",
+)
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without a better one before training ends.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="A file to go on from, written each epoch.")
 @click.option("--weight-bits", type=int, help="Use only so many bits of the weights' type.")
@@ -63,6 +68,12 @@ _LABELS = ("labels", "label", "y")
 @click.option("--output-type", help="float32, int8, uint8 or int16.")
 @click.option("--keep-in-float", multiple=True, metavar="TEXT", help="Nodes to leave alone, as `quantize` has it.")
 @click.option("--exact", is_flag=True, help="Show layer by layer where training and the file's integers part.")
+@click.option(
+    "--train-exact",
+    "profile",
+    type=click.Choice([profile.value for profile in Profile]),
+    help="Train through this kernel set's exact integer kernels: slow.",
+)
 @json_option
 def command(
     path: Path,
@@ -77,6 +88,7 @@ def command(
     checkpoint: Path | None,
     validation: float | None,
     exact: bool,
+    profile: str | None,
     as_json: bool,
     **changes: Any,
 ) -> int:
@@ -88,7 +100,7 @@ def command(
     stderr = Console(stderr=True)
     training = {name: changes.pop(name) for name in ("epochs", "batch_size", "seed", "patience")}
     if rate is not None:
-        training["optimizer"] = Adam(rate)
+        training["optimizer"] = Adam(rate, relative=True)
     try:
         recipe = recipe_of(recipe_text, {name: value for name, value in changes.items() if value})
         inputs, labels = _split(data, key)
@@ -104,6 +116,7 @@ def command(
                 checkpoint=checkpoint,
                 progress=None if bar is None else _advance(bar),
                 rates=dict.fromkeys(freeze, 0.0),
+                exact=profile,
                 **training,
             )
     except (ValueError, TypeError, RuntimeError) as error:
@@ -182,8 +195,12 @@ def _show(made: Finetuned, parts: Sequence[Parting] | None, out: Path) -> None:
 
 
 def _show_history(history: History) -> None:
+    """One row an epoch, and the start; a star where the weights are from."""
     columns = ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "rate", "ranges", "seconds")
     shown = table(*columns, right=columns)
+    if history.start_loss is not None:
+        right = "" if history.start_accuracy is None else f"{history.start_accuracy:.2%}"
+        shown.add_row(f"start{' *' if history.best == 0 else ''}", "", "", f"{history.start_loss:.4g}", right)
     for epoch in history.epochs:
         shown.add_row(
             f"{epoch.number}{' *' if epoch.number == history.best else ''}",

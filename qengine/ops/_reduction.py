@@ -85,7 +85,7 @@ class Reduction(Op):
         x, output = specs.input(0), specs.output()
 
         def compiled(target: Target) -> Compiled | str:
-            parts = _parts(specs)
+            parts = parts_of(specs)
             if isinstance(parts, str):
                 return parts
             outer, reduced, inner = parts
@@ -104,7 +104,7 @@ class Reduction(Op):
         x, output = specs.input(0), specs.output()
 
         def compiled(target: Target) -> Compiled | str:
-            parts = _parts(specs)
+            parts = parts_of(specs)
             if isinstance(parts, str):
                 return parts
             if x.type is T.INT16:
@@ -132,7 +132,7 @@ class Reduction(Op):
         xnnpack = profile is Profile.XNNPACK
 
         def compiled(target: Target) -> Compiled | str:
-            parts = _parts(specs)
+            parts = parts_of(specs)
             if isinstance(parts, str):
                 return parts
             if profile is Profile.REFERENCE and parts[2] == 1:
@@ -157,7 +157,7 @@ class Reduction(Op):
         return {T.INT8: 2, T.INT16: 3}.get(specs.input(0).type, 1)
 
 
-def _parts(specs: Specs) -> tuple[int, int, int] | str:
+def parts_of(specs: Specs) -> tuple[int, int, int] | str:
     """How many elements lie outside of the reduced axes, in them, and inside; or why that can't be said."""
     shape, values = known(specs.input(0)), specs.input(1).value
     if values is None:

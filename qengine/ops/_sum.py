@@ -34,6 +34,7 @@ from ..scales import exponent_of, scale_of
 from ..shapes import known
 from ._elementwise import plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
 from ._floats import Native, native_binary
+from ._numbers import native_arithmetic
 
 T = TensorType
 
@@ -57,7 +58,8 @@ def plan_plain(name: str, specs: Specs, profile: Profile, fused: ActivationFunct
     output = specs.output()
     function = np.add if sign == 1 else np.subtract
     clamp = plain_clamp(output.type, fused, profile)
-    return plain(name, function, output, clamp, native_binary(name, specs, clamp.bounds))
+    native = native_binary(name, specs, clamp.bounds) or native_arithmetic(name, specs, clamp.bounds)
+    return plain(name, function, output, clamp, native)
 
 
 def plan_quantized(

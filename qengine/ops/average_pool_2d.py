@@ -11,7 +11,7 @@ from ..kernels.emit import float32
 from ..kernels.profile import Profile
 from ..kernels.reference.pooling import average_pool_float32, average_pool_integer
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._pooling import Pool
 
 
@@ -20,6 +20,7 @@ class AveragePool2D(Pool):
     """x (n h w c) -> means of windows (n oh ow c). Integers are averaged as they are: no scale is applied."""
 
     code: ClassVar[int] = 1
+    known_versions: ClassVar[Versions] = Versions(3)
 
     def delegated(self, specs: Specs) -> bool:
         return specs.input(0).type in FLOATS and self.takes_window() and takes_fused(self.fused_activation_function)

@@ -14,11 +14,11 @@ from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding, sliding, xnnpack_order
+from ._products import Products, T, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class DepthwiseConv2D(Op):
     """
 
     code: ClassVar[int] = 4
+    known_versions: ClassVar[Versions] = Versions(7, reference=6)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=3, bias=2),)
 
     padding: Padding = Padding.SAME
@@ -68,6 +69,7 @@ class DepthwiseConv2D(Op):
             self.fused_activation_function,
             "depthwise_conv",
             native=lambda target, layer: emit.depthwise.plan_depthwise(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.depthwise.plan_depthwise(target, emitted, layer),
             native_dynamic=lambda target, layer, _: dynamic.depthwise.plan_depthwise(target, emitted, layer),
             native_float=lambda target, layer: float32.depthwise.plan_depthwise(target, emitted, layer),
         )
@@ -105,7 +107,7 @@ class DepthwiseConv2D(Op):
         if products.x.type is T.INT16:
             if products.bias is not None and products.bias.type is not T.INT64:
                 raise ModelError(f"expected INT64 bias, got {products.bias.type.name}", "inputs[2]")
-            return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
+            return products.plan_integer(products.int16_rounding(DoubleRounding))
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
 
     def version(self, specs: Specs) -> int:

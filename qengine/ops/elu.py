@@ -9,7 +9,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.activations import elu
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._activation import plan_float, plan_table
 from ._elementwise import Elementwise
 
@@ -21,6 +21,7 @@ class Elu(Elementwise):
     """x, and exp(x) - 1 below 0. The runtime's reference kernel set lacks it: there the optimized kernel runs."""
 
     code: ClassVar[int] = 111
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     types: ClassVar = (T.FLOAT32, T.INT8)
     xnnpack: ClassVar = (T.INT8,)
 

@@ -14,7 +14,7 @@ from ..kernels.reference import eigen_floats, xnnpack_floats
 from ..kernels.reference.activations import logistic, logistic_cut, logistic_of_power, logistic_rounded
 from ..kernels.reference.sigmoid_int16 import InputScale, logistic_int16
 from ..model import TensorType
-from ..op import Fixed, Graphs, Rule, Specs, Step
+from ..op import Fixed, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import check_scale, plan_float, plan_table, power_of_two
 from ._elementwise import Elementwise, plain, quantized, zero_points
@@ -30,6 +30,7 @@ class Logistic(Elementwise):
     """
 
     code: ClassVar[int] = 14
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = Fixed({T.INT8: (1 / 256, -128), T.UINT8: (1 / 256, 0), T.INT16: (1 / 32768, 0)})
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 3}

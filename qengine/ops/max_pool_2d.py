@@ -15,7 +15,7 @@ from ..kernels.emit import float32
 from ..kernels.profile import Profile
 from ..kernels.reference.pooling import max_pool
 from ..model import TensorType
-from ..op import Graphs, Spec, Specs, Step
+from ..op import Graphs, Spec, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._pooling import FLOAT32_MAX, Pool
 
@@ -25,6 +25,7 @@ class MaxPool2D(Pool):
     """x (n h w c) -> the largest of windows (n oh ow c). Integers are compared as they are: no scale is applied."""
 
     code: ClassVar[int] = 17
+    known_versions: ClassVar[Versions] = Versions(3)
 
     def delegated(self, specs: Specs) -> bool:
         return (

@@ -23,7 +23,7 @@ from ..kernels.reference.reduction import (
     sum_in_float32_even,
 )
 from ..kernels.requantizers import ChannelSplit, Requantizer
-from ..op import Free, Graphs, Rule, Specs, Step
+from ..op import Free, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._reduction import Kernel, Reduction, T, limits_of
 
@@ -33,6 +33,7 @@ class Mean(Reduction):
     """x, axes -> means. Of nothing: NaN, in integers 0."""
 
     code: ClassVar[int] = 40
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = Free()
 
     def delegated(self, specs: Specs) -> bool:

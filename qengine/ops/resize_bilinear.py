@@ -28,7 +28,7 @@ from ..kernels.reference.resize import (
     places_float32,
 )
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..shapes import known
 from ._resizing import Resizing, wanted
 
@@ -42,6 +42,7 @@ class ResizeBilinear(Resizing):
     """x (n h w c), size -> pixels mixed straight between the four around (n oh ow c). No scale is applied."""
 
     code: ClassVar[int] = 23
+    known_versions: ClassVar[Versions] = Versions(4)
 
     def delegated(self, specs: Specs) -> bool:
         x, output = specs.input(0), specs.output()

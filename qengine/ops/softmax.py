@@ -30,7 +30,7 @@ from ..kernels.reference.softmax import (
 )
 from ..model import Shape, TensorType
 from ..native import eight
-from ..op import Fixed, Graphs, Rule, Spec, Specs, Step
+from ..op import Fixed, Graphs, Rule, Spec, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ..shapes import known, volume
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
@@ -48,6 +48,7 @@ class Softmax(Elementwise):
     """
 
     code: ClassVar[int] = 25
+    known_versions: ClassVar[Versions] = Versions(4, reference=3)
     rule: ClassVar[Rule] = Fixed({T.INT8: (1 / 256, -128), T.UINT8: (1 / 256, 0), T.INT16: (1 / 32768, 0)})
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT8, T.UINT8, T.INT16)
     versions: ClassVar = {T.FLOAT16: 4, T.INT16: 3, T.INT8: 2}

@@ -15,7 +15,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.reduction import reduced, rescaled, sum_in_float32, sum_in_float32_even
 from ..kernels.requantizers import DoubleRounding
-from ..op import Free, Graphs, Rule, Specs, Step
+from ..op import Free, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._reduction import QUANTIZED, Kernel, Reduction, T, limits_of
 
@@ -29,6 +29,7 @@ class Sum(Reduction):
     """
 
     code: ClassVar[int] = 74
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = Free()
 
     def delegated(self, specs: Specs) -> bool:

@@ -13,16 +13,17 @@ from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit import float32
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.transposed import plan_transposed
+from ..kernels.emit.wide.products import plan_transposed as wide_transposed
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped, transpose_conv_2d, transpose_conv_2d_scaled
 from ..kernels.reference.dynamic_range import quantize_asymmetric, quantize_xnnpack, scaled_fused
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, FlatSplit, Float32
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Weights
+from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
 from ..shapes import known, of_rank, window
-from ._products import Products, T, int16_rounding
+from ._products import Products, T
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class TransposeConv(Op):
     """output shape (4,), filters (o kh kw c), x (n h w c), bias (o) or none -> (n oh ow o)."""
 
     code: ClassVar[int] = 67
+    known_versions: ClassVar[Versions] = Versions(5)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=3),)
 
     padding: Padding = Padding.SAME
@@ -83,30 +85,28 @@ class TransposeConv(Op):
         def sums(x: FloatingArray, weights: FloatingArray) -> FloatingArray:
             return transpose_conv_2d(x, weights, (self.stride_h, self.stride_w), padding, (output[1], output[2]))
 
+        emitted = Geometry(
+            output[0],
+            (height, width, depth),
+            (output[1], output[2], output[3]),
+            (tall, wide),
+            (self.stride_h, self.stride_w),
+            before=padding,
+        )
         return Products(
             specs.input(2),
             filters,
             specs.optional(3),
-            specs.output(),
+            replace(specs.output(), shape=output),
             0,
             sums,
             tall * wide * depth,
             self.fused_activation_function,
             "transpose_conv",
             needs_bias=False,
-            native=lambda target, layer: plan_transposed(
-                target,
-                Geometry(
-                    output[0],
-                    (height, width, depth),
-                    (output[1], output[2], output[3]),
-                    (tall, wide),
-                    (self.stride_h, self.stride_w),
-                    before=padding,
-                ),
-                layer,
-                input=2,
-            ),
+            bias_type=self.quantized_bias_type,
+            native=lambda target, layer: plan_transposed(target, emitted, layer, input=2),
+            native_wide=lambda target, layer: wide_transposed(target, emitted, layer, input=2),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -142,7 +142,9 @@ class TransposeConv(Op):
             rounding = profile.pick(reference=DoubleRounding, optimized=FlatSplit, xnnpack=Float32)
             return products.plan_integer(rounding, single=True)
         if products.x.type is T.INT16:
-            return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
+            return products.plan_integer(
+                products.int16_rounding(profile.pick(reference=DoubleRounding, optimized=ChannelSplit))
+            )
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
 
     def _plan_dynamic(self, specs: Specs, profile: Profile, products: Products, output: Shape) -> Step:

@@ -145,6 +145,8 @@ class Recipe:
     unquantizable: what happens to operators without an integer kernel: `refuse` (an error that names them) or `float`
     (they stay float, between DEQUANTIZE and QUANTIZE, and the report says so).
     prepare: whether the float graph is tidied first (batch normalization, activations, padding, constants, dead nodes).
+    refine: whether integer schemes may use what samples show to lose less than TensorFlow's converter does (biases are
+    corrected; with observer min_max, channels balanced and some ranges chosen otherwise: `refine`). False: as it does.
     """
 
     scheme: Scheme = field(default_factory=Scheme)
@@ -156,6 +158,7 @@ class Recipe:
     output_type: str = "float32"
     unquantizable: str = "refuse"
     prepare: bool = True
+    refine: bool = True
     name: str = ""
 
     def __post_init__(self) -> None:

@@ -28,12 +28,17 @@ from .history import History
 from .losses import Loss, loss_for
 from .network import Network
 from .objective import outputs_of
+from .optimizers import Adam
 from .quantization import exported, fake_quantized, trained_ranges
 from .settings import TrainingSettings, changed, parted
 from .trainer import Told, Trainer
 
 CALIBRATION_SAMPLES = 512
 """From so many samples training takes the ranges that it begins with."""
+
+
+FINE = TrainingSettings(optimizer=Adam(0.002, relative=True))
+"""How a network is trained on."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,13 @@ class Finetuned:
         """The float model with the weights that training arrived at."""
         return self.network.current()
 
-    def forward(self, samples: Any) -> list[Array]:
-        """The outputs of the fake-quantized forward pass, real numbers, samples joined along the first axis."""
-        return outputs_of(self.network, data_of(self.network.model, samples))
+    def forward(self, samples: Any, *, exact: str | Profile | None = None) -> list[Array]:
+        """The outputs of the fake-quantized forward pass, real numbers, samples joined along the first axis.
+
+        exact: through the integer kernels of this profile instead, where there are some.
+        """
+        profile = None if exact is None else Profile(exact)
+        return outputs_of(self.network, data_of(self.network.model, samples), profile)
 
     def partings(self, samples: Any, *, profile: str | Profile = Profile.XNNPACK) -> list[Parting]:
         """Layer by layer, where the forward pass through the exact integer kernels of `model` parts from the
@@ -85,8 +94,11 @@ def finetune(
     data: samples in any of the forms that `samples_of` takes; a function is called for each epoch. labels: one for each
     sample, an array, or the name of one among the arrays of `data`; class numbers, or what the outputs should be. None:
     the float model teaches, and samples are all that is needed.
-    loss: by default `Distillation` without labels, `CrossEntropy` for class numbers, else `MeanSquaredError`.
-    validation: samples to judge the epochs by, as (data, labels), or the share of `data` that is kept apart for it.
+    loss: by default `Distillation` without labels, `Corrected` (the float model, corrected by them) for class numbers,
+    else `MeanSquaredError`.
+    validation: samples to judge the epochs by, as (data, labels), or the share of `data` that is kept apart for it: by
+    default a tenth, where `data` is 20 samples or more; 0 for none. What was best by these is what comes out, be it the
+    start, which is what post-training quantization gives.
     range_rule: how ranges of activations go on from the calibration's: "moving_average" follows what comes, "lsq" and
     "pact" learn. learn_weights: whether weights' scales are learned (LSQ), or follow the weights.
     checkpoint: a file to go on from, written after each epoch. progress: told of each step. measure: on how many
@@ -104,12 +116,12 @@ def finetune(
     if data is None:
         raise ValueError("expected samples to train with, got none: give data, arrays in the model's own units")
     learned_from = data_of(tidy, data, labels)
-    apart, learned_from = set_apart(tidy, learned_from, validation, how.seed)
+    apart, learned_from = set_apart(tidy, learned_from, _share(learned_from, validation), how.seed)
     calibration = _calibrated(tidy, learned_from, data, measure)
     shapes = calibration.shapes
     plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
     network = fake_quantized(tidy, plan, calibration.ranges, rule=range_rule, learn_weights=learn_weights)
-    judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from))
+    judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from), taught=True)
     trainer = Trainer(network, judge, how, teacher=Network(tidy) if judge.needs_teacher else None)
     history = trainer.train(learned_from, apart, progress=progress, checkpoint=checkpoint)
     applied = exported(network)
@@ -117,6 +129,13 @@ def finetune(
     ranges = trained_ranges(network, calibration.ranges)
     report = report_on(source, tidy, applied, plan, ranges, calibration.kept)
     return Finetuned(applied.model, report, ranges, history, network)
+
+
+def _share(data: Stored | Streamed, validation: float | tuple[Any, Any] | None) -> float | tuple[Any, Any] | None:
+    """What `set_apart` is to do."""
+    if validation is None:
+        return 0.1 if isinstance(data, Stored) and len(data) >= 20 else None
+    return None if validation == 0 else validation
 
 
 def recipe_and_settings(
@@ -127,7 +146,7 @@ def recipe_and_settings(
     if others and not isinstance(recipe, str):
         raise TypeError(f"expected changes of a recipe by name, got {', '.join(others)} with a Recipe")
     chosen = Recipe.named(recipe, **others) if isinstance(recipe, str) else recipe
-    return chosen, changed(settings, own)
+    return chosen, changed(FINE if settings is None else settings, own)
 
 
 def _calibrated(model: Model, data: Stored | Streamed, source: Any, measure: int) -> Calibration:

@@ -156,7 +156,7 @@ class Network:
         arrays = {i: np.asarray(a, self.dtype) if a.dtype.kind == "f" else a for i, a in inputs.items()}
         shaped = self.prepare([arrays[i].shape for i in self.graph.inputs])
         run = Pass(arrays, training, seed, shaped, [None] * len(self.program.slots))
-        self._follow_constants()
+        self.follow_constants()
         needed = self._needs()[1] if training else frozenset()
         for tensor, slot in self.program.starts.items():
             run.values[slot] = self._start(tensor, run)
@@ -176,8 +176,8 @@ class Network:
                     run.values[slot] = instead(slot, run.value(slot))
         return run
 
-    def _follow_constants(self) -> None:
-        """Grids of constants that are trained."""
+    def follow_constants(self) -> None:
+        """Grids of constants that are trained, after these have changed. Every run does it."""
         for rule in self.ranges:
             key = self.keys[rule.grid.range]
             if isinstance(rule, Given) and rule.grid.fixed is None and key in self.parameters:

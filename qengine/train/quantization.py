@@ -58,6 +58,7 @@ def represented(grid: Grid, quantization: Quantization) -> Ends:
 def exported(network: Network) -> Applied:
     """The quantized model of a network as it is now, made by `ptq.apply` as always."""
     assert network.plan is not None
+    network.follow_constants()
     parameters = [[rule.quantization for rule in network.ranges], *network.others]
     return apply(network.current(), network.plan, parameters, learned_scales(network))
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from ..kernels.profile import Profile
 from .optimizers import Adam, Optimizer
 from .schedules import CosineRate, Schedule
 
@@ -20,7 +21,9 @@ class TrainingSettings:
     clip: the greatest length of all gradients together; None: any. freeze_ranges: the share of all steps after which
     ranges stay (1: never). patience: epochs without a smaller loss (of the validation samples, where there are some)
     before training ends; None: it never does early. keep_best: whether, with validation samples, the epoch of the
-    smallest loss is what remains, or the last.
+    smallest loss is what remains, or the last; the start counts as one, so that training makes nothing worse.
+    exact: the profile whose exact integer kernels the forward pass goes through, in training and when epochs are
+    judged: slow, layer by layer and sample by sample. None: fake quantization, which is next to the same.
     """
 
     epochs: int = 10
@@ -34,10 +37,13 @@ class TrainingSettings:
     freeze_ranges: float = 0.5
     patience: int | None = None
     keep_best: bool = True
+    exact: str | Profile | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1:
             raise ValueError(f"expected 0 epochs or more of batches of 1 or more, got {self.epochs}, {self.batch_size}")
+        if self.exact is not None:
+            Profile(self.exact)
         if not 0 <= self.freeze_ranges <= 1:
             raise ValueError(f"expected freeze_ranges from 0 to 1, got {self.freeze_ranges}")
         if self.patience is not None and self.patience < 1:
