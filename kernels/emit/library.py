@@ -15,6 +15,7 @@ from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
 from .elementwise import ADD, FLIP, MUL
 from .extremes import EXTREME, PLACE
 from .fill import COPY, FILL, PAD, REPEAT
+from .float32.batch_matmul import TURN
 from .float32.dense import DENSE as FLOAT_DENSE
 from .float32.depthwise import REPEAT as FLOAT_REPEAT
 from .float32.depthwise import TAPS as FLOAT_TAPS
@@ -23,6 +24,7 @@ from .float32.elementwise import BINARY_FAMILY, UNARY_FAMILY
 from .float32.gemm import GEMM as FLOAT_GEMM
 from .float32.pool import ROWS as FLOAT_ROWS
 from .float32.pool import WINDOWS as FLOAT_WINDOWS
+from .float32.recurrent import CELL as FLOAT_CELL
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
@@ -49,6 +51,7 @@ _RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
 _FLOAT = (
     BINARY_FAMILY,
     DEQUANTIZE,
+    FLOAT_CELL,
     FLOAT_DENSE,
     FLOAT_GEMM,
     FLOAT_REPEAT,
@@ -58,6 +61,7 @@ _FLOAT = (
     FLOAT_WINDOW,
     FLOAT_WINDOWS,
     QUANTIZE,
+    TURN,
     UNARY_FAMILY,
 )
 _DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)

@@ -37,12 +37,28 @@ _UNARY: Mapping[Callable[..., AnyArray], str] = {
     xnnpack_floats.rsqrt: "newton",
     xnnpack_floats.exp: "expofnumber",
     xnnpack_floats.gelu: "gelu",
+    xnnpack_floats.sqrt: "sqrtnewton",
+    xnnpack_floats.log: "lognormal",
+    xnnpack_floats.sin: "sine",
+    xnnpack_floats.cos: "cosine",
+    activations.log: "log",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.rint: "rint",
+    np.sign: "sign",
 }
-"""Emitted twins of functions of one float32 array. Subnormal numbers matter to none but `newton`, which drops them."""
+"""Emitted twins of functions of one float32 array. Subnormal numbers matter to none but
+those which drop them, and to the roundings of _NORMAL."""
 
 
-def native_unary(function: Callable[[FloatingArray], FloatingArray], specs: Specs) -> Native | None:
-    """The emitted twin of a reference function, if it has one."""
+_NORMAL = {"floor": "floornormal", "ceil": "ceilnormal"}
+"""Roundings, and their forms for which subnormal numbers are 0."""
+
+
+def native_unary(
+    function: Callable[[FloatingArray], FloatingArray], specs: Specs, *, flush: bool = False
+) -> Native | None:
+    """The emitted twin of a reference function, if it has one; subnormal numbers as 0 to `flush`."""
     parameter = 0.0
     if isinstance(function, partial) and function.func is activations.leaky_relu:
         name: str | None = "leaky"
@@ -51,7 +67,8 @@ def native_unary(function: Callable[[FloatingArray], FloatingArray], specs: Spec
         name = _UNARY.get(function)
     if name is None or not _is_float32(specs):
         return None
-    return lambda target: plan_unary(target, name, specs.output().size, parameter=parameter)
+    chosen = _NORMAL.get(name, name) if flush else name
+    return lambda target: plan_unary(target, chosen, specs.output().size, parameter=parameter)
 
 
 def native_clamp(specs: Specs, low: float, high: float) -> Native | None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit.float32.transposed import plan_transposed as float_transposed
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.transposed import plan_transposed
 from ..kernels.emit.wide.products import plan_transposed as wide_transposed
@@ -100,6 +101,7 @@ class TransposeConv(Op):
             "transpose_conv",
             needs_bias=False,
             native=lambda target, layer: plan_transposed(target, emitted, layer, input=2),
+            native_float=lambda target, layer: float_transposed(target, emitted, layer, input=2),
             native_wide=lambda target, layer: wide_transposed(target, emitted, layer, input=2),
         )
 
