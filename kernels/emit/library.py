@@ -25,6 +25,7 @@ from .float32.gemm import GEMM as FLOAT_GEMM
 from .float32.pool import ROWS as FLOAT_ROWS
 from .float32.pool import WINDOWS as FLOAT_WINDOWS
 from .float32.recurrent import CELL as FLOAT_CELL
+from .float32.resize import MIX_PIXELS, MIX_ROWS
 from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
 from .gemm import GEMM
 from .language import Function
@@ -60,6 +61,8 @@ _FLOAT = (
     FLOAT_TAPS,
     FLOAT_WINDOW,
     FLOAT_WINDOWS,
+    MIX_PIXELS,
+    MIX_ROWS,
     QUANTIZE,
     TURN,
     UNARY_FAMILY,
