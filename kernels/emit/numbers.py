@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .elementwise import BLOCK, broadcast_runs
+from .elementwise import broadcast_runs
 from .language import F32, I8, I16, I32, I64, Function, Type, Value
 from .lookup import LOOKUP
-from .pieces import store
+from .pieces import BLOCK, store
 from .plan import Compiled, Family, Place, Plan, result, source
 from .target import Target
 

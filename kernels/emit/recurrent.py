@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ..reference.lstm_integer import Cell, Sum
 from ..requantizers import DoubleRounding, Requantizer
-from .elementwise import FLIP
 from .fixed_point import divide_by_pot, logistic_int16, multiply, saturate_int16, tanh_int16
+from .flip import FLIP
 from .language import I1, I8, I16, I32, VOID, Function, Type, Value
 from .pieces import dot, store
 from .plan import Compiled, Family, Place, Plan, result, source

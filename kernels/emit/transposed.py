@@ -54,8 +54,8 @@ def plan_transposed(target: Target, geometry: Geometry, layer: Layer, input: int
     for y in down:
         for x in across:
             taps = np.ix_(range(columns), y.taps, x.taps)
-            depth = max(len(x.taps), 1) * channels
-            weights = np.zeros((columns, max(len(y.taps), 1), depth), np.int32)  # without taps only the bias is left
+            shape = columns, max(len(y.taps), 1), max(len(x.taps), 1) * channels
+            weights = np.zeros(shape, values.dtype)  # without taps only the bias is left
             if y.taps and x.taps:
                 weights[:] = values[taps].reshape(weights.shape)
             offsets = [row * pitch for row in range(weights.shape[1])]

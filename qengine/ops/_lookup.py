@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ModelError
+from ..kernels import emit
 from ..kernels.arrays import AnyArray
-from ..kernels.emit.lookup import plan_lookup
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..model import TensorType
@@ -44,7 +44,7 @@ def with_lookup(step: Step, specs: Specs, block: int) -> Step:
             parts = _parts(step, specs, at, block)
         except (ModelError, RuntimeError) as error:
             return f"no table, for some numbers are refused ({error})"
-        return plan_lookup(target, [(size, _stored(table, output)) for size, table in parts], at)
+        return emit.lookup.plan_lookup(target, [(size, _stored(table, output)) for size, table in parts], at)
 
     return replace(step, compiled=compiled)
 

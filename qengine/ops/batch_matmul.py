@@ -12,8 +12,8 @@ import numpy as np
 from ..delegate import FLOATS, positive, takes_activation
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit import float32
 from ..kernels.emit.batch_matmul import Product, plan_batch_matmul
-from ..kernels.emit.float32.batch_matmul import plan_batch_matmul as plan_float_matmul
 from ..kernels.emit.plan import Compiled, Eight
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
@@ -21,7 +21,7 @@ from ..kernels.reference.batch_matmul import multiply_dynamic, multiply_dynamic_
 from ..kernels.reference.dynamic_range import quantize_asymmetric, quantize_symmetric, quantize_xnnpack
 from ..kernels.requantizers import DoubleRounding, Float32, Requantizer, Wide
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Spec, Specs, Step, Weights
+from ..op import Graphs, Op, Spec, Specs, Step, Versions, Weights
 from ..scales import product_scale, scales_of, zero_point_of
 from ..shapes import broadcast, known, volume
 from ._native import rule_of
@@ -46,6 +46,7 @@ class BatchMatmul(Op):
     """
 
     code: ClassVar[int] = 126
+    known_versions: ClassVar[Versions] = Versions(4)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=-1),)
 
     adj_x: bool = False
@@ -110,7 +111,7 @@ class BatchMatmul(Op):
             return np.asarray(np.matmul(_turned(x, self.adj_x), _turned(y, self.adj_y)))
 
         def compiled(target: Target) -> Compiled:
-            return plan_float_matmul(target, *shapes, self.adj_x, self.adj_y)
+            return float32.batch_matmul.plan_batch_matmul(target, *shapes, self.adj_x, self.adj_y)
 
         return Step(run, "batch_matmul_float32", macs=macs, compiled=compiled)
 

@@ -21,7 +21,7 @@ from ..kernels.reference.subnormals import flush_subnormals
 from ..kernels.requantizers import DoubleRounding, Float32, Requantizer
 from ..model import TensorType
 from ..native import eight
-from ..op import Graphs, Spec, Specs, Step
+from ..op import Graphs, Spec, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import known
@@ -50,6 +50,7 @@ class Mul(Elementwise):
     """
 
     code: ClassVar[int] = 18
+    known_versions: ClassVar[Versions] = Versions(8, reference=7)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT32, T.UINT32, T.INT64, T.INT16, T.INT8, T.UINT8, T.COMPLEX64)
 

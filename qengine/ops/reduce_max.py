@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..kernels.profile import Profile
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._extremes import extreme_kernel, native_extreme
 from ._reduction import QUANTIZED, Reduction, T, check_same_quantization
 
@@ -18,6 +18,7 @@ class ReduceMax(Reduction):
     """x, axes -> the largest. Integers are compared as they are: no scale is applied."""
 
     code: ClassVar[int] = 82
+    known_versions: ClassVar[Versions] = Versions(3)
 
     def delegated(self, specs: Specs) -> bool:
         return self.taken(specs)

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..shapes import known
 from . import _choice
 from ._numbers import native_choice
@@ -26,6 +26,7 @@ class Select(Op):
     each index of the first dimension."""
 
     code: ClassVar[int] = 64
+    known_versions: ClassVar[Versions] = Versions(4)
     rule: ClassVar[Rule] = LikeOutput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

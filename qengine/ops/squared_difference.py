@@ -16,7 +16,7 @@ from ..kernels.reference.add import Scales, ZeroPoints
 from ..kernels.reference.comparison import squared_difference, squared_difference_scale
 from ..model import TensorType
 from ..native import eight
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of
 from ..shapes import known
 from ._elementwise import Elementwise, limits_of, plain, quantized, zero_points
@@ -30,6 +30,7 @@ class SquaredDifference(Elementwise):
     """(a - b)**2. int32 wraps."""
 
     code: ClassVar[int] = 99
+    known_versions: ClassVar[Versions] = Versions(2)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8)
     versions: ClassVar = {T.INT8: 2}

@@ -17,7 +17,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.svdf import Points, svdf_dynamic, svdf_float32, svdf_integer
 from ..kernels.requantizers import DoubleRounding
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import known, of_rank
@@ -45,6 +45,7 @@ class Svdf(Op):
     """
 
     code: ClassVar[int] = 27
+    known_versions: ClassVar[Versions] = Versions(4)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0), Weights(2, axis=0, bias=3))
 
     rank: int = 0

@@ -9,8 +9,7 @@ from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
-from ..kernels.emit.float32.recurrent import Cell as FloatCell
-from ..kernels.emit.float32.recurrent import plan_lstm as plan_float_lstm
+from ..kernels.emit import float32
 from ..kernels.emit.plan import Compiled, source
 from ..kernels.emit.recurrent import plan_lstm
 from ..kernels.emit.target import Target
@@ -18,7 +17,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.lstm import lstm
 from ..kernels.reference.lstm_integer import Cell, lstm_integer
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..shapes import of_rank
 from ._lstm import Arrays, Layout, Part, Settings, T, check_types
@@ -42,6 +41,7 @@ class UnidirectionalSequenceLstm(Op):
     """
 
     code: ClassVar[int] = 44
+    known_versions: ClassVar[Versions] = Versions(4, reference=3)
     weights: ClassVar[tuple[Weights, ...]] = tuple(
         Weights(LAYOUT.weights + i, axis=0, bias=LAYOUT.bias(i) if i < 4 else None) for i in range(8)
     )
@@ -125,8 +125,8 @@ class UnidirectionalSequenceLstm(Op):
         first, second, _ = of_rank(specs.input(0), 3, "inputs[0]")
         steps, batch = (first, second) if self.time_major else (second, first)
         states = source(layout.output_state), source(layout.cell_state)
-        cell = FloatCell(*found, function, self.cell_clip)
-        return plan_float_lstm(
+        cell = float32.recurrent.Cell(*found, function, self.cell_clip)
+        return float32.recurrent.plan_lstm(
             target, steps, batch, cell, time_major=self.time_major, output_state=states[0], cell_state=states[1]
         )
 

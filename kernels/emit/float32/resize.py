@@ -1,4 +1,4 @@
-"""RESIZE_BILINEAR over float32: rows mixed first, then the pixels of each mixed row."""
+"""RESIZE_BILINEAR over float32 as XNNPACK does it: between left and right in every line, then between lines."""
 
 from __future__ import annotations
 
@@ -12,38 +12,20 @@ from ..target import Target
 from .pieces import spans
 
 
-def _mixed(a: Value, b: Value, share: Value) -> Value:
-    """a * (1 - share) + b * share"""
-    return a * (share * -1.0 + 1.0) + b * share
-
-
-def _write_rows(f: Function) -> None:
-    """Line by line two rows of `size` floats become one; a table has the offsets of both and the second one's share."""
-    row, lanes = f.arguments(MIX_ROWS.slots), f.target.lanes
-    vector = F32.x(lanes)
-    with f.loop(row.lines, entry=row.table, out=row.out) as line:
-        a, b = (row.a + line.entry.load(I64, at, 8) for at in (0, 8))
-        share = line.entry.load(F32, 16, 4).splat(lanes)
-        with f.loop(row.vectors, a=a, b=b, out=line.out, left=row.size) as part:
-            store(part.out, _mixed(part.a.load(vector), part.b.load(vector), share), part.left.min(lanes))
-            part.a, part.b, part.out = part.a + 4 * lanes, part.b + 4 * lanes, part.out + 4 * lanes
-            part.left = part.left - lanes
-        line.entry, line.out = line.entry + 24, line.out + row.pitch
-
-
-MIX_ROWS = Family("mixrows", "*a *out *table #lines #vectors #size pitch", _write_rows)
+def _between(a: Value, b: Value, distance: Value) -> Value:
+    return a + (b - a) * distance
 
 
 def _write_pixels(f: Function, lanes: int, width: str) -> None:
-    """Pixel by pixel two of a line become one, by a table as above with offsets within a line."""
+    """Two pixels of a line become one; a table has the offsets of both, int32, and the distance from the first."""
     row, vector = f.arguments(MIX_PIXELS.slots), F32.x(lanes)
     mask = lowest_bits(row.columns, lanes) if width == "part" and f.target.lanes == 16 else None
     with f.loop(row.lines, a=row.a, out=row.out) as line:
         with f.loop(row.pixels, entry=row.table, out=line.out) as pixel:
             a, b = (line.a + pixel.entry.load(I32, at, 4).signed(I64) for at in (0, 4))
-            share = pixel.entry.load(F32, 8, 4).splat(lanes)
+            distance = pixel.entry.load(F32, 8, 4).splat(lanes)
             with f.loop(row.blocks, a=a, b=b, out=pixel.out) as block:
-                values = _mixed(block.a.load(vector), block.b.load(vector), share)
+                values = _between(block.a.load(vector), block.b.load(vector), distance)
                 if mask is not None:
                     store_masked(block.out, values, mask)
                 else:
@@ -58,6 +40,24 @@ MIX_PIXELS = Family(
 )
 
 
+def _write_lines(f: Function) -> None:
+    """Two lines of `size` floats become one, by a table of int64 offsets and float32 distances, 24 bytes an entry."""
+    row, lanes = f.arguments(MIX_LINES.slots), f.target.lanes
+    vector = F32.x(lanes)
+    with f.loop(row.lines, entry=row.table, out=row.out) as line:
+        a, b = (row.a + line.entry.load(I64, at, 8) for at in (0, 8))
+        distance = line.entry.load(F32, 16, 4).splat(lanes)
+        with f.loop(row.vectors, a=a, b=b, out=line.out, left=row.size) as part:
+            mixed = _between(part.a.load(vector), part.b.load(vector), distance)
+            store(part.out, mixed, part.left.min(lanes))
+            part.a, part.b, part.out = part.a + 4 * lanes, part.b + 4 * lanes, part.out + 4 * lanes
+            part.left = part.left - lanes
+        line.entry, line.out = line.entry + 24, line.out + row.pitch
+
+
+MIX_LINES = Family("mixlines", "*a *out *table #lines #vectors #size pitch", _write_lines)
+
+
 def plan_resize_bilinear(
     target: Target, batch: int, image: tuple[int, int, int], rows: Places, columns: Places
 ) -> Compiled:
@@ -65,39 +65,40 @@ def plan_resize_bilinear(
     plan, lanes = Plan(target), target.lanes
     height, width, channels = image
     lines, pixels = len(rows.before), len(columns.before)
-    line, out_line = 4 * width * channels, 4 * pixels * channels
-    mixed = plan.reserve(batch * lines * line)
-    down = np.zeros(batch * lines, np.dtype([("before", "<i8"), ("after", "<i8"), ("share", "<f4"), ("none", "<f4")]))
-    image_of = np.repeat(np.arange(batch), lines) * height
-    for name, places in (("before", rows.before), ("after", rows.after)):
-        down[name] = (image_of + np.tile(places, batch)) * line
-    down["share"] = np.tile(rows.distance, batch)
-    plan.row(
-        MIX_ROWS, a=source(), out=mixed, table=plan.constant(down), lines=batch * lines,
-        vectors=-(-width * channels // lanes), size=width * channels, pitch=line, work=batch * lines * line // 16,
-    )  # fmt: skip
-    plan.divisible(MIX_ROWS, "lines", table=24, out=line)
-    plan.then()
-    across = np.zeros(pixels, np.dtype([("before", "<i4"), ("after", "<i4"), ("share", "<f4")]))
+    line = 4 * pixels * channels
+    mixed = plan.reserve(batch * height * line)
+    across = np.zeros(pixels, np.dtype([("before", "<i4"), ("after", "<i4"), ("distance", "<f4")]))
     across["before"], across["after"] = columns.before * 4 * channels, columns.after * 4 * channels
-    across["share"] = columns.distance
+    across["distance"] = columns.distance
     table = plan.constant(across)
     for span in spans(target, channels):
         plan.row(
             MIX_PIXELS,
             span.lanes,
             span.width,
-            a=mixed + 4 * span.first,
-            out=result() + 4 * span.first,
+            a=source() + 4 * span.first,
+            out=mixed + 4 * span.first,
             table=table,
-            lines=batch * lines,
+            lines=batch * height,
             pixels=pixels,
-            a_line=line,
+            a_line=4 * width * channels,
             out_pixel=4 * channels,
-            out_line=out_line,
+            out_line=line,
             blocks=span.count,
             columns=span.columns,
-            work=batch * lines * pixels * (span.count * 4 + 6),
+            work=batch * height * pixels * (span.count * 4 + 6),
         )
-        plan.divisible(MIX_PIXELS, "lines", a=line, out=out_line)
-    return plan.done("rows, then pixels")
+        plan.divisible(MIX_PIXELS, "lines", a=4 * width * channels, out=line)
+    plan.then()
+    down = np.zeros(batch * lines, np.dtype([("before", "<i8"), ("after", "<i8"), ("distance", "<f4"), ("", "<f4")]))
+    first = np.repeat(np.arange(batch), lines) * height
+    for name, places in (("before", rows.before), ("after", rows.after)):
+        down[name] = (first + np.tile(places, batch)) * line
+    down["distance"] = np.tile(rows.distance, batch)
+    size = pixels * channels
+    plan.row(
+        MIX_LINES, a=mixed, out=result(), table=plan.constant(down), lines=batch * lines, vectors=-(-size // lanes),
+        size=size, pitch=line, work=batch * lines * size // 4,
+    )  # fmt: skip
+    plan.divisible(MIX_LINES, "lines", table=24, out=line)
+    return plan.done("pixels of each line, then lines")

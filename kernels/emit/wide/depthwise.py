@@ -40,7 +40,7 @@ def _write_taps(f: Function, lanes: int, pairs: int, piece: str, ending: str, wa
     def products(a: Value, taps: list[Value], w: Value, sums: list[Value]) -> list[Value]:
         both = [(a + tap).load(words) for tap in taps]
         return [
-            dot_pairs(sum_, unpack(*both, upper=bool(j)).bits(vector), w.load(vector, size * j))
+            dot_pairs(sum_, unpack(both[0], both[1], upper=bool(j)).bits(vector), w.load(vector, size * j))
             for j, sum_ in enumerate(sums)
         ]
 

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..elementwise import BLOCK
 from ..fill import FILL
 from ..gemm import TILES, cover, panel_widths
 from ..language import I8, I16, I32, I64, Function, Value
-from ..pieces import column, dot, store
+from ..pieces import BLOCK, column, dot, store
 from ..plan import Family, Place, Plan
 from .layer import Halfwords, Layer, finished
 

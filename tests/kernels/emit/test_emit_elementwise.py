@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
-from qengine.kernels.emit.elementwise import AddNumbers, broadcast_runs, plan_add, plan_flip, plan_mul
+from qengine.kernels.emit.elementwise import AddNumbers, broadcast_runs, plan_add, plan_mul
+from qengine.kernels.emit.flip import plan_flip
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.reference.add import (
     CommonScale,
