@@ -49,6 +49,9 @@ _NAMES = [name for name in SCHEMES if name != "float"]
     help="Nodes to leave alone: an operator (SOFTMAX), a number (#7) or a regular expression for names. Repeatable.",
 )
 @click.option("--unquantizable", type=click.Choice(["refuse", "float"]), help="What becomes of other operators.")
+@click.option(
+    "--refine/--no-refine", default=None, help="Whether samples may show how to lose less than TensorFlow's converter."
+)
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Where the whole report goes, as JSON.")
 @json_option
 def command(
@@ -69,7 +72,7 @@ def command(
     """
     stderr = Console(stderr=True)
     try:
-        recipe = _recipe(recipe_text, {key: value for key, value in changes.items() if value})
+        recipe = _recipe(recipe_text, {key: value for key, value in changes.items() if value not in (None, ())})
         ranges = None if ranges_path is None else Ranges.load(ranges_path)
         with _bar(stderr) if stderr.is_terminal and not as_json else nullcontext() as bar:
             made = quantize(path, recipe, data, ranges=ranges, progress=None if bar is None else _advance(bar))
