@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"program"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
-    ({"demo"},),
+    ({"demo"}, {"testing", "pytest_plugin"}),
     ({"cli", "__main__"}, {"report"}),
 )
 BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
