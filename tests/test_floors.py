@@ -26,8 +26,8 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"program"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
-    ({"demo"}, {"testing", "pytest_plugin"}),
-    ({"cli", "__main__"}, {"report"}),
+    ({"demo"}, {"testing", "pytest_plugin"}, {"report"}),
+    ({"cli", "__main__"},),
 )
 BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
 HEAVY = {"numba", "llvmlite", "tflite", "flatbuffers", "click", "rich", "ai_edge_litert"}
