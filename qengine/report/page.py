@@ -60,7 +60,7 @@ def share(value: float) -> str:
 def _head(report: ModelReport) -> str:
     made = f"{report.samples} samples"
     if report.drawn:
-        made = f"{report.samples} samples of random numbers, which say little of real inputs: --data gives it your own"
+        made += " of random numbers, which say little of real inputs (<code>--data</code> takes yours)"
     beside = "" if report.against is None else f" beside <strong>{escape(report.against[0])}</strong>"
     facts = [("Size", size_text(report.size), _ratio(report))]
     facts += [("Layers", str(len(report.layers)), "")]
