@@ -14,7 +14,7 @@ import click
 from .. import __version__
 from ..errors import ModelError
 
-COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "doctor", "report")
+COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "doctor", "finetune", "report")
 
 
 class Commands(click.Group):

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ..model import Model
 from ..ptq.quantize import Quantized, quantize
 from ..ptq.ranges import Ranges
 from ..ptq.recipe import SCHEMES, Recipe
@@ -69,13 +70,13 @@ def command(
     """
     stderr = Console(stderr=True)
     try:
-        recipe = _recipe(recipe_text, {key: value for key, value in changes.items() if value})
+        recipe = recipe_of(recipe_text, {key: value for key, value in changes.items() if value})
         ranges = None if ranges_path is None else Ranges.load(ranges_path)
         with _bar(stderr) if stderr.is_terminal and not as_json else nullcontext() as bar:
             made = quantize(path, recipe, data, ranges=ranges, progress=None if bar is None else _advance(bar))
     except (ValueError, TypeError) as error:
         raise click.ClickException(str(error)) from error
-    _write(made, out)
+    write(made.model, out)
     if save_ranges is not None:
         made.ranges.save(save_ranges)
     content = made.report.to_dict()
@@ -88,7 +89,7 @@ def command(
     return 0
 
 
-def _recipe(text: str, changes: dict[str, Any]) -> Recipe:
+def recipe_of(text: str, changes: dict[str, Any]) -> Recipe:
     """The recipe that a name or a file means, with what the options change."""
     if text in SCHEMES:
         return Recipe.named(text, **changes)
@@ -114,11 +115,11 @@ def _advance(bar: Progress) -> Any:
     return advance
 
 
-def _write(made: Quantized, out: Path) -> None:
+def write(model: Model, out: Path) -> None:
     """The model under a temporary name, then renamed: a file is there whole or not at all."""
     partial = out.with_name(f".{out.name}.partial")
     try:
-        save(made.model, partial)
+        save(model, partial)
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)

@@ -17,8 +17,9 @@ from ..kernels.profile import Profile
 from ..kernels.reference.resize import (
     Centers,
     Places,
+    bilinear_corners,
     bilinear_fixed_point,
-    bilinear_float32,
+    bilinear_lines,
     bilinear_steps,
     bilinear_uint8,
     in_steps,
@@ -27,7 +28,7 @@ from ..kernels.reference.resize import (
     places_float32,
 )
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..shapes import known
 from ._resizing import Resizing, wanted
 
@@ -41,6 +42,7 @@ class ResizeBilinear(Resizing):
     """x (n h w c), size -> pixels mixed straight between the four around (n oh ow c). No scale is applied."""
 
     code: ClassVar[int] = 23
+    known_versions: ClassVar[Versions] = Versions(4)
 
     def delegated(self, specs: Specs) -> bool:
         x, output = specs.input(0), specs.output()
@@ -96,10 +98,10 @@ class ResizeBilinear(Resizing):
 def _kernel(kind: TensorType, profile: Profile) -> tuple[Placing, Mixing]:
     if profile is Profile.XNNPACK:
         if kind is T.FLOAT32:
-            return places_clamped, bilinear_float32
+            return places_clamped, bilinear_lines
         return lambda *sides: in_steps(places_clamped(*sides)), bilinear_steps
     if kind is T.FLOAT32:
-        return places_float32, bilinear_float32
+        return places_float32, partial(bilinear_corners, weights_first=profile is Profile.OPTIMIZED)
     if kind is T.UINT8:
         return places_float32, partial(bilinear_uint8, weights_first=profile is Profile.OPTIMIZED)
     return places_fixed_point, bilinear_fixed_point

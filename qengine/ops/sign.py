@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._elementwise import Elementwise, plain
 
 T = TensorType
@@ -20,6 +20,7 @@ class Sign(Elementwise):
     """1, 0 or -1; NaN stays."""
 
     code: ClassVar[int] = 158
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (T.FLOAT32, T.FLOAT64, T.INT32)
     versions: ClassVar = {T.INT32: 2}
 

@@ -16,7 +16,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.lstm import lstm
 from ..kernels.reference.lstm_integer import Cell, lstm_integer
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..shapes import of_rank
 from ._lstm import Arrays, Layout, Part, Settings, T, check_types
@@ -33,6 +33,7 @@ class UnidirectionalSequenceLstm(Op):
     """
 
     code: ClassVar[int] = 44
+    known_versions: ClassVar[Versions] = Versions(4, reference=3)
     weights: ClassVar[tuple[Weights, ...]] = tuple(
         Weights(LAYOUT.weights + i, axis=0, bias=LAYOUT.bias(i) if i < 4 else None) for i in range(8)
     )

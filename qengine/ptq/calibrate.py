@@ -13,6 +13,7 @@ from ..model import Model, Shape, TensorType
 from ..op import Array
 from ..program import Program, Runtime
 from ..samples import Progress, Sample, count_of, fed, samples_of
+from .channels import watched_channels
 from .ranges import Ranges, keys_of
 from .recurrent import watched
 from .warn import notices
@@ -27,6 +28,7 @@ class Calibration:
         self.shapes: dict[tuple[int, int], Shape] = {}
         self.kept: list[Sample] = []
         self._keys = [keys_of(number, graph) for number, graph in enumerate(model.graphs)]
+        self._by_channel = [watched_channels(graph) for graph in model.graphs]
         self._numbers = {id(graph): number for number, graph in enumerate(model.graphs)}
         self._programs: dict[tuple[int, tuple[Shape, ...]], Program] = {}
         self._before: dict[int, Array] = {}
@@ -74,7 +76,7 @@ class Calibration:
             if value is None:
                 continue
             self.shapes[number, i] = value.shape
-            self.ranges.summary(keys[i]).add(value)
+            self.ranges.summary(keys[i]).add(value, by_channel=i in self._by_channel[number])
         for node in program.graph.nodes:
             follow = watched(node.op)
             if follow is None:

@@ -19,6 +19,15 @@ DISTINCT = 4
 """How many different magnitudes are evidence: fewer may be whole multiples of something by chance."""
 
 
+def may_have_steps(rows: NDArray[Any], most: int) -> NDArray[np.bool_]:
+    """For each row (r, n), whether `step_of` has to look at it: no two magnitudes, nor one and 0, lie too close."""
+    magnitudes = np.sort(np.abs(rows.astype(np.float64)), axis=1)
+    tops = magnitudes[:, -1:]
+    gaps = np.diff(magnitudes, axis=1, prepend=0.0)
+    near = (gaps > 1e-6 * tops) & (gaps < tops / most * (1 - 1e-3))
+    return np.asarray(~near.any(axis=1))
+
+
 def step_of(row: NDArray[Any], most: int) -> float | None:
     """The largest step of which all values (n,) are whole multiples, at most `most` of them; None where there is none.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from .plan import Grid, Parameters, Plan
 from .prepare import prepared
 from .ranges import Ranges
 from .recipe import Recipe
+from .refine import refined
 from .report import Report, report_on
 from .verify import verify
 
@@ -66,11 +68,29 @@ def quantize(
         samples = _few(tidy, representative_dataset, measure)
         return Quantized(applied.model, report_on(source, tidy, applied, plan, Ranges(), samples), Ranges())
     known, shapes, kept = _ranges(tidy, representative_dataset, ranges, progress, measure)
-    plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
-    applied = apply(tidy, plan, parameters_of(tidy, plan, known))
+
+    def shape(graph: int, index: int) -> Shape | None:
+        return shapes.get((graph, index))
+
+    plan = place(tidy, chosen, origins, source, shape)
+    better = refined(tidy, plan, known, shape)
+    if better.changed:
+        plan = place(better.model, chosen, origins, source, shape)
+    plan = _noted(plan, better.notes)
+    applied = apply(better.model, plan, parameters_of(better.model, plan, better.ranges), means=better.means)
     verify(applied.model)
     samples = kept or _few(tidy, representative_dataset, measure)
-    return Quantized(applied.model, report_on(source, tidy, applied, plan, known, samples), known)
+    report = report_on(source, better.model, applied, plan, better.ranges, samples)
+    return Quantized(applied.model, report, known)
+
+
+def _noted(plan: Plan, notes: Mapping[tuple[int, int], str]) -> Plan:
+    """The plan with what was refined said of nodes that nothing else is said of."""
+    graphs = [
+        replace(part, nodes=tuple(replace(n, why=n.why or notes.get((g, at), "")) for at, n in enumerate(part.nodes)))
+        for g, part in enumerate(plan.graphs)
+    ]
+    return replace(plan, graphs=tuple(graphs))
 
 
 def calibrate(

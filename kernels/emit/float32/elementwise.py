@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..elementwise import BLOCK, broadcast_runs
+from ..elementwise import broadcast_runs
 from ..language import F32, Function, Value
-from ..pieces import store
+from ..pieces import BLOCK, store
 from ..plan import Compiled, Family, Plan, float_bits, result, source
 from ..target import Target
+from . import approximations
 from .functions import (
     clamp,
-    erf,
     exponential,
     exponential_less_one,
     logistic,
@@ -25,18 +25,6 @@ from .pieces import ANY, Clamp, Clamping, multiply_add, real
 
 Unary = Callable[[Value, Value], Value]
 Binary = Callable[[Value, Value], Value]
-
-
-def _gelu(x: Value, _: Value) -> Value:
-    return x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0)
-
-
-def _root_by_newton(x: Value, _: Value) -> Value:
-    """XNNPACK's 1 / sqrt(x): of 0 NaN, and beyond 2**126 its last step doesn't converge: 1.5 times that."""
-    x = without_subnormals(x)
-    root = x.function.constant(1.0, x.type).divide(square_root(x))
-    unconverged = (x > 2.0**126).select((x < math.inf).select(root * 1.5, root), root)
-    return x.equals(0.0).select(math.nan, unconverged)
 
 
 def _gelu_tanh(x: Value, _: Value) -> Value:
@@ -52,15 +40,22 @@ UNARY: dict[str, Unary] = {
     "square": lambda x, p: x * x,
     "sqrt": lambda x, p: square_root(x),
     "rsqrt": lambda x, p: x.function.constant(1.0, x.type).divide(square_root(x)),
-    "newton": _root_by_newton,
+    "newton": lambda x, p: approximations.reciprocal_root(x),
     "exp": lambda x, p: exponential(x),
     "expofnumber": lambda x, p: x.equals(x).select(exponential(x), 0.0),
     "logistic": lambda x, p: logistic(x),
     "tanh": lambda x, p: tanh(x),
     "elu": lambda x, p: (x < 0.0).select(exponential_less_one(x), x),
-    "gelu": _gelu,
     "gelutanh": _gelu_tanh,
     "hardswish": lambda x, p: x * (1 / 6) * clamp(x + 3.0, 0.0, 6.0),
+    "xnnpacktanh": lambda x, p: approximations.tanh(x),
+    "xnnpacklogistic": lambda x, p: approximations.logistic(x),
+    "xnnpackelu": lambda x, p: approximations.elu(x),
+    "xnnpackgelu": lambda x, p: approximations.gelu(x),
+    "xnnpackgelutanh": lambda x, p: approximations.gelu_tanh(x),
+    "xnnpackhardswish": lambda x, p: approximations.hard_swish(x),
+    "eigentanh": lambda x, p: approximations.eigen_tanh(x),
+    "eigenlogistic": lambda x, p: approximations.eigen_logistic(x),
     "leaky": lambda x, p: (x > 0.0).select(x, x * p),
 }
 """By name: the function of x and of a number p that comes with the row.

@@ -43,7 +43,7 @@ def _reduced(x: Value) -> tuple[Value, Value]:
     return multiply_add(r, r * r, tail), shifted.bits(I32.x(x.type.lanes)) - _MAGIC_BITS
 
 
-def _power_of_two(n: Value) -> Value:
+def power_of_two(n: Value) -> Value:
     """2**n for n in [-126, 127]."""
     return ((n + 127) << 23).bits(F32.x(n.type.lanes))
 
@@ -52,13 +52,13 @@ def exponential(x: Value) -> Value:
     """exp(x). 2**n in two steps, so that it may leave the range of float32 on either side."""
     small, n = _reduced(clamp(x, -_FAR, _FAR))
     half = n >> 1
-    return (small + 1.0) * _power_of_two(half) * _power_of_two(n - half)
+    return (small + 1.0) * power_of_two(half) * power_of_two(n - half)
 
 
 def exponential_less_one(x: Value) -> Value:
     """exp(x) - 1 without cancellation near 0, for x below 88."""
     small, n = _reduced(clamp(x, -_FAR / 2, 88.0))
-    power = _power_of_two(n)
+    power = power_of_two(n)
     return multiply_add(power - 1.0, small, power)
 
 
@@ -71,16 +71,6 @@ def tanh(x: Value) -> Value:
     """(exp(2x) - 1) / (exp(2x) + 1)"""
     small = exponential_less_one(clamp(x + x, -40.0, 40.0))
     return small.divide(small + 2.0)
-
-
-def erf(x: Value) -> Value:
-    """The error function to 1.5e-7 (absolute): Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26."""
-    f = x.function
-    size = magnitude(x)
-    t = f.constant(1.0, x.type).divide(multiply_add(f.constant(1.0, x.type), size, f.constant(0.3275911, x.type)))
-    terms = t * polynomial(t, [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592])
-    result = f.constant(1.0, x.type) - terms * exponential((f.constant(0.0, x.type) - size) * size)
-    return (x < 0.0).select(f.constant(0.0, x.type) - result, result)
 
 
 def magnitude(x: Value) -> Value:

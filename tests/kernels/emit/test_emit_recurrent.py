@@ -40,7 +40,7 @@ sizes = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 40), st.i
 @given(
     sizes=sizes,
     seed=st.integers(0, 2**32 - 1),
-    exponent=st.integers(-15, -9),
+    exponent=st.sampled_from([*range(-15, -8), -30, -20, -16, -8, -3, 1]),
     clip=st.sampled_from([0, 3000]),
     time_major=st.booleans(),
 )
@@ -71,17 +71,26 @@ def test_lstm_gives_the_reference_s_outputs_and_states(variant, sizes, seed, exp
 
 
 @settings(max_examples=30, deadline=None)
-@given(sizes=sizes, rank=st.integers(1, 3), memory=st.integers(1, 40), seed=st.integers(0, 2**32 - 1))
-def test_svdf_gives_the_reference_s_outputs_and_state(variant, sizes, rank, memory, seed):
+@given(
+    sizes=sizes,
+    rank=st.integers(1, 3),
+    memory=st.integers(1, 40),
+    kept=st.sampled_from([np.int8, np.int16]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_svdf_gives_the_reference_s_outputs_and_state(variant, sizes, rank, memory, kept, seed):
     _, batch, width, units = sizes
     rng = np.random.default_rng(seed)
     features = rng.integers(-128, 128, (units * rank, width)).astype(np.int8)
-    times = rng.integers(-32768, 32768, (units * rank, memory)).astype(np.int16)
+    limits = np.iinfo(kept)
+    times = rng.integers(limits.min, limits.max + 1, (units * rank, memory)).astype(kept)
     bias = rng.integers(-5000, 5000, units).astype(np.int32) if rng.integers(2) else None
-    points = Points(int(rng.integers(-128, 128)), 0, int(rng.integers(-128, 128)))
-    to_state, to_output = rule(rng, 0.001, 2), rule(rng, 1e-8, 1e-5)
+    points = Points(*(int(point) for point in rng.integers(-128, 128, 3)))
+    if kept is np.int16:
+        points = points._replace(state=0)
+    to_state, to_output = rule(rng, 0.001, 2), rule(rng, 1e-8, 1e-5 if kept is np.int16 else 1e-2)
     x = rng.integers(-128, 128, (batch, width)).astype(np.int8)
-    state = rng.integers(-32768, 32768, (batch, units * rank, memory)).astype(np.int16)
+    state = rng.integers(limits.min, limits.max + 1, (batch, units * rank, memory)).astype(kept)
     compiled = plan_svdf(
         variant,
         batch,
@@ -89,7 +98,7 @@ def test_svdf_gives_the_reference_s_outputs_and_state(variant, sizes, rank, memo
         times,
         bias,
         rank,
-        (points.input, points.output),
+        points,
         to_state,
         to_output,
         state=source(1),
