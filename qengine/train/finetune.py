@@ -38,7 +38,7 @@ CALIBRATION_SAMPLES = 512
 """From so many samples training takes the ranges that it begins with."""
 
 
-FINE = TrainingSettings(optimizer=Adam(0.002, relative=True))
+FINE = TrainingSettings(optimizer=Adam(0.003, relative=True), promise=0.3)
 """How a network is trained on."""
 
 
