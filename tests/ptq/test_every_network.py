@@ -46,7 +46,8 @@ def entries() -> list[Entry]:
     if not manifest.is_file():
         return []
     models = json.loads(manifest.read_text(encoding="utf-8"))["models"]
-    found = [e for e in models if e["quantization"] == ["none"] and e["litert"] == "runs" and e["id"] not in REFUSED]
+    runs = [e for e in models if e["litert"] == "runs" and not e.get("huge") and e["id"] not in REFUSED]
+    found = [e for e in runs if e["quantization"] == ["none"]]
     small = [e for e in found if e["size"] < SMALL]
     return found if EVERYTHING else random.Random(1).sample(small, min(SAMPLE, len(small)))
 
