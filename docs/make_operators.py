@@ -18,6 +18,7 @@ from qengine.kernels.profile import Profile  # noqa: E402
 from qengine.op import Fixed, Free, LikeInput, LikeOutput, Op, Unquantized  # noqa: E402
 from qengine.ops import find  # noqa: E402
 from qengine.program import Program, Runtime  # noqa: E402
+from qengine.train.gradients import GRADIENTS  # noqa: E402
 
 PAGE = ROOT / "docs" / "operators.md"
 HEAD = """# Operators
@@ -26,10 +27,12 @@ Made by `python docs/make_operators.py`; a test fails when it is stale. A row is
 prepared with in `tests/parity`, where its outputs are compared with the runtime's in the same profile: bit for bit
 where they are integers. **native**: an emitted kernel runs it (where the processor and the shapes allow). numpy: the
 reference runs. -: the runtime refuses it in this profile, and so does qengine, or no case says. An operator may take
-more types than these; one that it doesn't take is refused by name when memory is planned.
+more types than these; one that it doesn't take is refused by name when memory is planned. Versions: those that the
+runtime's kernel sets have, and after a comma the last one of the reference set where it differs; others are refused by
+the constructor. Gradient: whether `qengine.train` goes back through it.
 
-| operator | types | xnnpack | optimized | reference | output is quantized |
-|---|---|---|---|---|---|
+| operator | versions | types | xnnpack | optimized | reference | output is quantized | gradient |
+|---|---|---|---|---|---|---|---|
 """
 
 
@@ -39,6 +42,12 @@ def rule_of(op: type[Op]) -> str:
         return "; ".join(f"{type_.name} {scale:.6g}, {point}" for type_, (scale, point) in rule.parameters.items())
     names = {Free: "by its range", LikeInput: "as its input", LikeOutput: "inputs as it", Unquantized: "not"}
     return names[type(rule)]
+
+
+def versions_of(op: type[Op]) -> str:
+    known = op.known_versions
+    span = str(known.last) if known.last == known.first else f"{known.first}-{known.last}"
+    return span if known.reference is None else f"{span}, {known.reference or 'none'}"
 
 
 def rows() -> dict[tuple[str, str], dict[Profile, str]]:
@@ -74,7 +83,9 @@ def page() -> str:
         op = find(name)
         seen.add(name)
         cells = [kernels.get(profile, "-") for profile in Profile]
-        lines.append(f"| {name} | {types} | {' | '.join(cells)} | {'' if op is None else rule_of(op)} |")
+        versions, rule = ("", "") if op is None else (versions_of(op), rule_of(op))
+        gradient = "yes" if name in GRADIENTS else ""
+        lines.append(f"| {name} | {versions} | {types} | {' | '.join(cells)} | {rule} | {gradient} |")
     names = sorted(path.stem.upper() for path in (ROOT / "qengine" / "ops").glob("[a-z]*.py"))
     missing = [name for name in names if name not in seen]
     if missing:

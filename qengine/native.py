@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arena import Life, place
-from .kernels.emit.crew import Crew
-from .kernels.emit.elementwise import plan_flip
+from .kernels import emit
 from .kernels.emit.fill import COPY
-from .kernels.emit.plan import SLACK, BoundRow, Compiled, Eight, Plan, aligned, result, source
+from .kernels.emit.flip import plan_flip
+from .kernels.emit.plan import SLACK, BoundRow, Compiled, Eight, Plan, aligned, aligned_bytes, result, source
 from .kernels.emit.program import Program as Rows
 from .kernels.emit.target import Target
 from .model import TensorType
@@ -69,7 +69,7 @@ class Assembly:
     persistent: set[int]
     keep: bool = False
     guard: bool = False
-    crew: Crew | None = None
+    crew: emit.crew.Crew | None = None
     separate: bool = False
     arena_bytes: int = 0
     _offsets: dict[int, int] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class Assembly:
         ]
         scratch = [(time, part.compiled.scratch) for time, part in enumerate(self.parts) if part.compiled is not None]
         offsets, self.arena_bytes = place([*lives, *(Life(size, time, time) for time, size in scratch)])
-        self._arena = aligned(np.zeros(self.arena_bytes + SLACK, np.uint8))
+        self._arena = aligned_bytes(self.arena_bytes + SLACK)
         if self.guard:
             self._arena[:] = _pattern(0, len(self._arena))
         self._offsets = {i: offset + margin for i, offset in zip(inside, offsets, strict=False)}
@@ -267,7 +267,7 @@ def eight(spec: Spec) -> Eight:
 
 def roomy(spec: Spec) -> Array:
     """An array of a tensor's shape and type whose end native code may read beyond, aligned."""
-    memory = aligned(np.zeros(_bytes(spec), np.uint8))
+    memory = aligned_bytes(_bytes(spec))
     return memory.view(spec.type.dtype).reshape(spec.shape or ())
 
 

@@ -191,6 +191,22 @@ class Weights:
     bias: int | None = None
 
 
+@dataclass(frozen=True)
+class Versions:
+    """The versions of an operator that the runtime has kernels for: `first` to `last`.
+
+    reference: the last one of its reference set, where it differs; 0: that set doesn't have the operator.
+    """
+
+    last: int = 1
+    reference: int | None = None
+    first: int = 1
+
+    def within(self, profile: Profile) -> range:
+        last = self.last if self.reference is None else profile.pick(reference=self.reference, optimized=self.last)
+        return range(self.first, last + 1)
+
+
 class Op(Value):
     """Base of all operators. Its dataclass fields are the TFLite options table, in the schema's order and names.
 
@@ -198,6 +214,7 @@ class Op(Value):
     """
 
     code: ClassVar[int]
+    known_versions: ClassVar[Versions] = Versions()
     rule: ClassVar[Rule] = Free()
     weights: ClassVar[tuple[Weights, ...]] = ()
 

@@ -180,7 +180,7 @@ def _plan_runs(plan: Plan, origin: Place, target: Place, runs: Sequence[Runs], i
         nests = find_loops(origins[order], targets[order], common)
     if len(nests) <= FEW:
         for nest in nests:
-            _plan_nest(plan, origin, target, nest, itemsize)
+            plan_nest(plan, origin, target, nest, itemsize)
         return True
     return all([_plan_table(plan, origin, target, part, itemsize) for part in runs])
 
@@ -203,7 +203,7 @@ def _plan_table(plan: Plan, origin: Place, target: Place, runs: Runs, itemsize: 
     return True
 
 
-def _plan_nest(plan: Plan, origin: Place, target: Place, nest: Loops, itemsize: int) -> None:
+def plan_nest(plan: Plan, origin: Place, target: Place, nest: Loops, itemsize: int) -> None:
     """A row for the innermost loops, as many rows as the others have rounds."""
     size, outer = nest.size * itemsize, nest.steps[LOOPS:]
     steps = [*nest.steps[:LOOPS], *[(1, 0, 0)] * (LOOPS - len(nest.steps))]

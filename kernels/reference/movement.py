@@ -43,8 +43,8 @@ def gather(x: AnyArray, positions: IntegerArray, axis: int, batch_dims: int) -> 
     if positions.size and not 0 <= positions.min() <= positions.max() < length:
         raise IndexError(f"expected positions from 0 to {length - 1}, got {positions.min()} to {positions.max()}")
     if batch_dims == 0:
-        taken: AnyArray = np.take(x, positions, axis)
-        return taken
+        # One string alone comes out as itself, not as an array.
+        return np.asarray(np.take(x, positions, axis), x.dtype)
     batch = positions.shape[:batch_dims]
     outer, inner = x.shape[batch_dims:axis], x.shape[axis + 1 :]
     count = int(np.prod(batch, dtype=np.int64))
@@ -63,7 +63,9 @@ def gather_nd(x: AnyArray, indices: IntegerArray) -> AnyArray:
     lengths = np.array(x.shape[:depth], np.int64)
     if ((indices < 0) | (indices >= lengths)).any():
         raise IndexError(f"expected coordinates within {lengths.tolist()}, got others")
-    return x[tuple(np.moveaxis(indices, -1, 0))] if depth else np.broadcast_to(x, indices.shape[:-1] + x.shape)
+    if depth == 0:
+        return np.broadcast_to(x, indices.shape[:-1] + x.shape)
+    return np.asarray(x[tuple(np.moveaxis(indices, -1, 0))], x.dtype)
 
 
 def rescale_uint8(x: AnyArray, source: tuple[np.float32, int], target: tuple[np.float32, int]) -> AnyArray:

@@ -10,12 +10,11 @@ import numpy as np
 
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
-from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit.dynamic.layer import Layer as DynamicLayer
-from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Clamp, Order
+from ..kernels.arrays import AnyArray, FloatingArray, Int8Array
+from ..kernels.emit import dynamic, float32, wide
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
+from ..kernels.emit.rounding import Rule
 from ..kernels.emit.target import Target
 from ..kernels.reference import dynamic_range
 from ..kernels.reference.conv import Geometry, clamped
@@ -29,14 +28,15 @@ from ..op import Spec, Step
 from ..options import ActivationFunctionType, Padding
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
 from ..shapes import known, of_rank, volume, window
-from ._native import rule_of
+from ._native import rule_of, wide_rule_of
 
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
-NativeFloat = Callable[[Target, FloatLayer], Compiled]
-NativeDynamic = Callable[[Target, DynamicLayer, int], Compiled | str]
+NativeWide = Callable[[Target, "wide.layer.Layer"], Compiled | str]
+NativeFloat = Callable[[Target, "float32.layer.Layer"], Compiled]
+NativeDynamic = Callable[[Target, "dynamic.layer.Layer", int], Compiled | str]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 QUANTIZING: dict[Quantize, str] = {
@@ -59,8 +59,9 @@ class Products:
     axis: the weights' dimension of output channels. sums: real-valued products of activations and weights, exact on
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     widened: another type than its own that the output of UINT8 activations may have.
-    native, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and bias, over
-    8 bits, over float32, and over float32 quantized on the fly in so many rows.
+    bias_type: of INT16 activations: what the operator's option says; FLOAT32 where it says nothing.
+    native, native_wide, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and
+    bias, over 8 bits, over 16 bits, over float32, and over float32 quantized on the fly in so many rows.
     """
 
     x: Spec
@@ -74,7 +75,9 @@ class Products:
     kernel: str
     needs_bias: bool = True
     widened: TensorType | None = None
+    bias_type: TensorType = T.FLOAT32
     native: Native | None = None
+    native_wide: NativeWide | None = None
     native_float: NativeFloat | None = None
     native_dynamic: NativeDynamic | None = None
 
@@ -93,6 +96,7 @@ class Products:
             )
         if weights.type is not T.FLOAT32 and x.type is T.FLOAT32 and weights.value is None:
             raise Unsupported("expected constant weights with float activations, got computed ones", "inputs[1]")
+        self._check_bias_type()
         if self.output.type is not x.type and not (x.type is T.UINT8 and self.output.type is self.widened):
             raise ModelError(f"expected {x.type.name} as of the input, got {self.output.type.name}", "outputs[0]")
         if bias is None:
@@ -103,6 +107,14 @@ class Products:
         channels = (self.weights.shape or ())[self.axis]
         if volume(bias.shape or ()) != channels:
             raise ModelError(f"expected {channels} biases, got shape {list(bias.shape or ())}", "inputs[2]")
+
+    def _check_bias_type(self) -> None:
+        if self.x.type is not T.INT16 or self.bias_type is T.FLOAT32:
+            return
+        if self.bias_type not in (T.INT32, T.INT64):
+            raise ModelError(f"expected `quantized_bias_type` INT32 or INT64, got {self.bias_type.name}")
+        if self.bias is not None and self.bias.type is not self.bias_type:
+            raise ModelError(f"expected {self.bias_type.name} bias, got {self.bias.type.name}", "inputs[2]")
 
     def check_quantization(self) -> None:
         """Weights of signed types have zero point 0, and one scale or one a channel; int16 activations zero point 0."""
@@ -124,7 +136,7 @@ class Products:
         if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
             raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
 
-    def plan_float(self, order: Order = Order.FUSED) -> Step:
+    def plan_float(self, order: float32.pieces.Order) -> Step:
         """order: the one in which the native kernels take sums."""
         low, high = self.fused.bounds
 
@@ -138,7 +150,7 @@ class Products:
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
-            return self.native_float(target, FloatLayer(*constants, Clamp(low, high), order))
+            return self.native_float(target, float32.layer.Layer(*constants, float32.pieces.Clamp(low, high), order))
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
 
@@ -149,8 +161,14 @@ class Products:
             return "native kernels need constant weights and bias"
         return weights, None if bias is None or bias.value is None else bias.value.reshape(-1)
 
-    def plan_dynamic(self, quantize: Quantize, scaled: Scaled, rows: int) -> Step:
-        """Float activations, quantized on the fly in `rows` rows, times integer weights of zero point 0."""
+    def plan_dynamic(
+        self, quantize: Quantize, scaled: Scaled, rows: int, function: Callable[[AnyArray], AnyArray] | None = None
+    ) -> Step:
+        """Float activations, quantized on the fly in `rows` rows, times integer weights of zero point 0.
+
+        UINT8 weights are the bytes of signed ones, their zero point is not read. function: what the fused activation
+        is where it isn't a clamp.
+        """
         channels = (self.weights.shape or ())[self.axis]
         weight_scale = scales_of(self.weights, "inputs[1]")
         if len(weight_scale) not in (1, channels):
@@ -162,23 +180,26 @@ class Products:
             if 0 in shape or x.size == 0:
                 return np.zeros(shape, np.float32)
             centered, scale, _ = quantize(x.reshape(rows, -1))
-            sums = self.sums(centered.reshape(x.shape), weights.astype(np.float64))
+            sums = self.sums(centered.reshape(x.shape), signed(weights).astype(np.float64))
             offsets = np.zeros(channels, np.float32) if bias is None else bias
             result = scaled(sums.reshape(rows, -1, channels), scale, weight_scale, offsets)
-            return clamped(result.reshape(shape), low, high)
+            result = clamped(result.reshape(shape), low, high)
+            return result if function is None else function(result)
 
         def compiled(target: Target) -> Compiled | str:
             if self.native_dynamic is None:
                 return "no native kernel for these types"
+            if function is not None:
+                return "no native kernel for this activation"
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            layer = DynamicLayer(
-                weights.astype(np.int8),
+            layer = dynamic.layer.Layer(
+                signed(weights),
                 np.broadcast_to(weight_scale, channels).astype(np.float32),
                 np.zeros(channels, np.float32) if bias is None else bias,
-                Clamp(low, high),
+                float32.pieces.Clamp(low, high),
                 QUANTIZING[quantize],
                 SCALING[scaled],
             )
@@ -216,17 +237,26 @@ class Products:
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
         def compiled(target: Target) -> Compiled | str:
-            if self.native is None or T.INT16 in (self.x.type, self.output.type):
-                return "no native kernel for these types"
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            rule = rule_of(requantize, weights.shape[self.axis], point)
-            if isinstance(rule, str):
-                return rule
+            if self.x.type is T.INT16 and self.native_wide is not None:
+                rule = wide_rule_of(requantize, weights.shape[self.axis], wide=width is np.int64)
+                if isinstance(rule, str):
+                    return rule
+                if isinstance(rule, Rule) and width is np.int64 and _reach(weights, bias, self.axis) >= 2**31:
+                    return "sums beyond int32"
+                return self.native_wide(
+                    target, wide.layer.Layer(weights.astype(np.int8), bias, low, high, rule, self.axis)
+                )
+            if self.native is None or T.INT16 in (self.x.type, self.output.type):
+                return "no native kernel for these types"
+            narrow = rule_of(requantize, weights.shape[self.axis], point)
+            if isinstance(narrow, str):
+                return narrow
             return self.native(
-                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, rule)
+                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, narrow)
             )
 
         kernel = f"{self.kernel}_{self.x.type.name.lower()}"
@@ -234,8 +264,12 @@ class Products:
 
     @property
     def is_wide(self) -> bool:
-        """Whether sums of int16 activations are 64 bits wide: unless the bias has 32."""
-        return self.bias is None or self.bias.type is T.INT64
+        """Whether sums of int16 activations are 64 bits wide: unless the bias has 32, or would have."""
+        return self.bias_type is not T.INT32 if self.bias is None else self.bias.type is T.INT64
+
+    def int16_rounding(self, otherwise: type[Requantizer]) -> type[Requantizer]:
+        """The rule of int16 convolutions: Wide with 64-bit sums, `otherwise` with 32-bit ones."""
+        return Wide if self.is_wide else otherwise
 
     @property
     def is_dynamic(self) -> bool:
@@ -275,16 +309,23 @@ LARGEST = 25
 """Taps of the largest filter for which XNNPACK has a depthwise kernel; others are grouped convolutions to it."""
 
 
-def xnnpack_order(products: Products) -> Order:
+def xnnpack_order(products: Products) -> float32.pieces.Order:
     """In which order XNNPACK sums a convolution: one kernel where every group has one channel in and out."""
     weights, channels = known(products.weights), known(products.x)[3]
     single = weights[products.axis] == channels and products.terms == weights[1] * weights[2] <= LARGEST
-    return Order.DOWN if single else Order.FUSED
+    return float32.pieces.Order.DOWN if single else float32.pieces.Order.FUSED
 
 
-def int16_rounding(bias: Spec | None, otherwise: type[Requantizer]) -> type[Requantizer]:
-    """The rule of int16 convolutions: Wide with 64-bit sums, `otherwise` with an int32 bias."""
-    return otherwise if bias is not None and bias.type is T.INT32 else Wide
+def signed(weights: AnyArray) -> Int8Array:
+    """Weights in 8 bits as signed numbers; the bytes of unsigned ones."""
+    return weights.view(np.int8)
+
+
+def _reach(weights: AnyArray, bias: AnyArray | None, axis: int) -> int:
+    """What no sum of products of int16 numbers and weights, and bias, exceeds."""
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    sums = np.abs(weights.astype(np.int64)).sum(others) << 15
+    return int((sums if bias is None else sums + np.abs(bias.astype(np.int64))).max(initial=0))
 
 
 def _names(pairs: tuple[tuple[TensorType, TensorType], ...]) -> str:

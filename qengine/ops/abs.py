@@ -13,7 +13,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.quantized_activations import ZeroPoints, rescale
 from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import plan_float
 from ._elementwise import Elementwise, ends, is_quantized, limits_of, plain, quantized
@@ -26,6 +26,7 @@ class Abs(Elementwise):
     """|x|. int16 numbers without quantization are plain integers; the smallest integer stays as it is."""
 
     code: ClassVar[int] = 101
+    known_versions: ClassVar[Versions] = Versions(5, reference=3)
     types: ClassVar = (T.FLOAT32, T.INT8, T.INT16, T.INT32)
     xnnpack: ClassVar = ()
 

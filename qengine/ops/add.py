@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ._elementwise import Elementwise, is_quantized
 from ._sum import plan_plain, plan_quantized, takes_sum
@@ -20,6 +20,7 @@ class Add(Elementwise):
     """a + b. int16 numbers without quantization are plain integers."""
 
     code: ClassVar[int] = 0
+    known_versions: ClassVar[Versions] = Versions(6, reference=5)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
     retypes: ClassVar[bool] = True

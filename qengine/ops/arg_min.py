@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from . import _arg_extremes
 
 
@@ -17,6 +17,7 @@ class ArgMin(Op):
     """x, axis (one number) -> where along it the smallest element is, the first of equal ones."""
 
     code: ClassVar[int] = 79
+    known_versions: ClassVar[Versions] = Versions(3, reference=2)
     rule: ClassVar[Rule] = Unquantized()
 
     output_type: TensorType = TensorType.FLOAT32

@@ -10,7 +10,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.movement import batch_to_space
 from ..model import Shape
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import volume
 from . import _blocks
 from ._moving import moving
@@ -25,6 +25,7 @@ class BatchToSpaceNd(Op):
     """
 
     code: ClassVar[int] = 37
+    known_versions: ClassVar[Versions] = Versions(4)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

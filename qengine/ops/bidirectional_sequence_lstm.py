@@ -14,7 +14,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.lstm import Cell, lstm
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..shapes import of_rank
 from ._lstm import Layout, Part, Settings, T, check_types
@@ -38,6 +38,7 @@ class BidirectionalSequenceLstm(Op):
     """
 
     code: ClassVar[int] = 52
+    known_versions: ClassVar[Versions] = Versions(3)
     weights: ClassVar[tuple[Weights, ...]] = tuple(
         Weights(cell.weights + i, axis=0, bias=cell.bias(i) if i < 4 else None)
         for cell in (FORTH, BACK)

@@ -13,7 +13,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.rnn import rnn
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..shapes import of_rank, volume
 from ._operands import arity
@@ -32,6 +32,7 @@ class BidirectionalSequenceRnn(Op):
     """
 
     code: ClassVar[int] = 46
+    known_versions: ClassVar[Versions] = Versions(3)
     weights: ClassVar[tuple[Weights, ...]] = tuple(
         Weights(index, axis=0, bias=bias)
         for index, bias in ((1, 3), (2, None), (5, 7), (6, None), (10, None), (11, None))

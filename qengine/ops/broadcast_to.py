@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, of_rank
 from ._moving import moving
 from ._operands import INDICES, arity, integers, of_type, oldest, same_type
@@ -25,6 +25,7 @@ class BroadcastTo(Op):
     """x, shape -> x stretched to that shape: dimensions of 1 repeated, new ones put in front."""
 
     code: ClassVar[int] = 130
+    known_versions: ClassVar[Versions] = Versions(4, first=2)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -12,7 +12,7 @@ from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
 from ..kernels.profile import Profile
 from ..kernels.reference.cast import cast, cast_narrow
 from ..model import TensorType
-from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized
+from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized, Versions
 from ..packing import integer_range
 from ._elementwise import Elementwise
 
@@ -27,6 +27,7 @@ class Cast(Elementwise):
     """Numbers as another type. The types are the tensors'; the options only repeat them. No scale is applied."""
 
     code: ClassVar[int] = 53
+    known_versions: ClassVar[Versions] = Versions(9)
     rule: ClassVar[Rule] = Unquantized()
     types: ClassVar = (*_WHOLE, *_REAL, *_NARROW)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._activation import plan_float
 from ._elementwise import Elementwise
 
@@ -21,6 +21,7 @@ class Ceil(Elementwise):
     """The smallest integer not below x."""
 
     code: ClassVar[int] = 104
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     types: ClassVar = (T.FLOAT32,)
     xnnpack: ClassVar = ()
     retypes: ClassVar[bool] = True

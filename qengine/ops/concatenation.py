@@ -13,7 +13,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.movement import rescale_uint8
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ..shapes import axis_of, known
 from ._moving import moving
@@ -31,6 +31,7 @@ class Concatenation(Op):
     """
 
     code: ClassVar[int] = 2
+    known_versions: ClassVar[Versions] = Versions(7)
     rule: ClassVar[Rule] = LikeOutput()
 
     axis: int = 0

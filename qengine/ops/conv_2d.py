@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..errors import ModelError
-from ..kernels.emit.convolution import plan_convolution
-from ..kernels.emit.dynamic.products import plan_convolution as dynamic_convolution
-from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
-from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
-from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Order
+from ..errors import ModelError, Unsupported
+from ..kernels import emit
+from ..kernels.emit import dynamic, float32
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
@@ -27,12 +23,12 @@ from ..kernels.reference.dynamic_range import (
 )
 from ..kernels.requantizers import DoubleRounding, Float32, HalfUp
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..scales import scales_of
 from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding, sliding, xnnpack_order
+from ._products import Products, T, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +36,7 @@ class Conv2D(Op):
     """x (n h w c), filters (o kh kw c / groups), bias (o) -> (n oh ow o)."""
 
     code: ClassVar[int] = 3
+    known_versions: ClassVar[Versions] = Versions(8)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=2),)
 
     padding: Padding = Padding.SAME
@@ -71,10 +68,11 @@ class Conv2D(Op):
         emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
         single = depth == 1 and channels == known(specs.input(0))[3]
 
-        def native_float(target: Target, layer: FloatLayer) -> Compiled:
+        def native_float(target: Target, layer: float32.layer.Layer) -> Compiled:
             if single:
-                return float_depthwise(target, emitted, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)))
-            return float_convolution(target, emitted, layer)
+                filters = layer.weights.transpose(3, 1, 2, 0)
+                return float32.depthwise.plan_depthwise(target, emitted, replace(layer, weights=filters))
+            return float32.convolution.plan_convolution(target, emitted, layer)
 
         return Products(
             specs.input(0),
@@ -86,9 +84,11 @@ class Conv2D(Op):
             tall * wide * depth,
             self.fused_activation_function,
             "conv",
-            native=lambda target, layer: plan_convolution(target, emitted, layer),
+            bias_type=self.quantized_bias_type,
+            native=lambda target, layer: emit.convolution.plan_convolution(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.products.plan_convolution(target, emitted, layer),
             native_float=native_float,
-            native_dynamic=lambda target, layer, rows: dynamic_convolution(target, emitted, layer, rows),
+            native_dynamic=lambda target, layer, rows: dynamic.products.plan_convolution(target, emitted, layer, rows),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -100,10 +100,12 @@ class Conv2D(Op):
             (T.FLOAT32, T.FLOAT32),
             (T.FLOAT32, T.INT8),
             (T.FLOAT32, T.INT4),
+            (T.FLOAT32, T.UINT8),
             (T.INT8, T.INT8),
             (T.INT8, T.INT4),
             (T.UINT8, T.UINT8),
             (T.INT16, T.INT8),
+            (T.INT16, T.INT4),
         )
         if products.bias is None:
             raise ModelError("expected a bias, got none", "inputs[2]")
@@ -111,7 +113,8 @@ class Conv2D(Op):
         if products.is_dynamic:
             return self._plan_dynamic(products, profile, grouped)
         if products.x.type is T.FLOAT32:
-            return products.plan_float(profile.pick(reference=Order.BIAS_LAST, xnnpack=xnnpack_order(products)))
+            order = float32.pieces.Order.BIAS_LAST
+            return products.plan_float(profile.pick(reference=order, xnnpack=xnnpack_order(products)))
         products.check_quantization()
         rounding = profile.pick(
             reference=DoubleRounding, optimized=DoubleRounding if grouped else HalfUp, xnnpack=Float32
@@ -120,7 +123,7 @@ class Conv2D(Op):
             products.check_bias_scale()
             return products.plan_integer(rounding, single=True)
         if products.x.type is T.INT16:
-            rounding = int16_rounding(products.bias, rounding)
+            rounding = products.int16_rounding(rounding)
         return products.plan_integer(rounding)
 
     def _xnnpack_rows(self, products: Products, grouped: bool) -> int:
@@ -135,6 +138,8 @@ class Conv2D(Op):
             return products.plan_dynamic(quantize_xnnpack, scaled_fused, self._xnnpack_rows(products, grouped))
         images = known(products.x)[0]
         per_channel = len(set(scales_of(products.weights, "inputs[1]").tolist())) > 1
+        if products.weights.type is T.UINT8 and per_channel:
+            raise Unsupported("expected one scale for UINT8 weights, got several", "inputs[1]")
         if not per_channel and not grouped:
             return products.plan_dynamic(quantize_symmetric, scaled_together, images)
         scaled = profile.pick(reference=scaled_weights_first, optimized=scaled_together)

@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.movement import depth_to_space
 from ..model import Shape, TensorType
-from ..op import Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import of_rank
 from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, of_type, oldest, same_type
@@ -24,6 +24,7 @@ class DepthToSpace(Op):
     """x (n h w b*b*c) -> (n h*b w*b c): the channels of one pixel become a block of b by b; b is `block_size`."""
 
     code: ClassVar[int] = 5
+    known_versions: ClassVar[Versions] = Versions(2, reference=1)
     rule: ClassVar[Rule] = LikeInput()
 
     block_size: int = 0

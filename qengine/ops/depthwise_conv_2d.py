@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import ModelError, Unsupported
-from ..kernels.emit.depthwise import plan_depthwise
-from ..kernels.emit.dynamic.depthwise import plan_depthwise as dynamic_depthwise
-from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
-from ..kernels.emit.float32.pieces import Order
+from ..kernels import emit
+from ..kernels.emit import dynamic, float32
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, of_rank
 from ._native import geometry_of
-from ._products import Products, T, int16_rounding, sliding, xnnpack_order
+from ._products import Products, T, sliding, xnnpack_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +29,7 @@ class DepthwiseConv2D(Op):
     """
 
     code: ClassVar[int] = 4
+    known_versions: ClassVar[Versions] = Versions(7, reference=6)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=3, bias=2),)
 
     padding: Padding = Padding.SAME
@@ -69,9 +68,10 @@ class DepthwiseConv2D(Op):
             tall * wide,
             self.fused_activation_function,
             "depthwise_conv",
-            native=lambda target, layer: plan_depthwise(target, emitted, layer),
-            native_dynamic=lambda target, layer, _: dynamic_depthwise(target, emitted, layer),
-            native_float=lambda target, layer: float_depthwise(target, emitted, layer),
+            native=lambda target, layer: emit.depthwise.plan_depthwise(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.depthwise.plan_depthwise(target, emitted, layer),
+            native_dynamic=lambda target, layer, _: dynamic.depthwise.plan_depthwise(target, emitted, layer),
+            native_float=lambda target, layer: float32.depthwise.plan_depthwise(target, emitted, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -95,8 +95,10 @@ class DepthwiseConv2D(Op):
             scaled = profile.pick(reference=scaled_together, optimized=scaled_weights_first)
             return products.plan_dynamic(quantize_asymmetric, scaled, known(products.x)[0])
         if products.x.type is T.FLOAT32:
-            order = profile.pick(reference=Order.BIAS_LAST, optimized=Order.BIAS_FIRST, xnnpack=xnnpack_order(products))
-            return products.plan_float(order)
+            order = float32.pieces.Order
+            return products.plan_float(
+                profile.pick(reference=order.BIAS_LAST, optimized=order.BIAS_FIRST, xnnpack=xnnpack_order(products))
+            )
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()
@@ -105,7 +107,7 @@ class DepthwiseConv2D(Op):
         if products.x.type is T.INT16:
             if products.bias is not None and products.bias.type is not T.INT64:
                 raise ModelError(f"expected INT64 bias, got {products.bias.type.name}", "inputs[2]")
-            return products.plan_integer(int16_rounding(products.bias, DoubleRounding))
+            return products.plan_integer(products.int16_rounding(DoubleRounding))
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
 
     def version(self, specs: Specs) -> int:

@@ -18,7 +18,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.quantize import Affine, dequantize, dequantize_optimized
 from ..model import TensorType
 from ..native import eight
-from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized
+from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized, Versions
 from ..scales import scale_of, scales_of, zero_point_of
 from ._elementwise import XNN_MAX_RANK, Elementwise, plain
 from .quantize import affine_of
@@ -32,6 +32,7 @@ class Dequantize(Elementwise):
     """Quantized numbers, or FLOAT16 ones, as FLOAT32."""
 
     code: ClassVar[int] = 6
+    known_versions: ClassVar[Versions] = Versions(9)
     rule: ClassVar[Rule] = Unquantized()
     types: ClassVar = (*_NARROW, T.INT16, T.FLOAT16)
 

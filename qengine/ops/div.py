@@ -15,7 +15,7 @@ from ..kernels.reference.multiply import divide
 from ..kernels.reference.subnormals import flush_subnormals
 from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ..scales import scale_of
 from ._elementwise import (
@@ -39,6 +39,7 @@ class Div(Elementwise):
     """a / b; int32 truncates. A divisor that is 0 (quantized: its zero point) is refused, but for floats."""
 
     code: ClassVar[int] = 42
+    known_versions: ClassVar[Versions] = Versions(2)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT8, T.UINT8, T.INT16)
     xnnpack: ClassVar = ()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, of_rank
 from ._operands import INDICES, arity, integers, of_type, oldest, same_type
 
@@ -21,6 +21,7 @@ class DynamicUpdateSlice(Op):
     """x, update, start (rank) -> x with the update in it from `start` on, which moves until the update fits."""
 
     code: ClassVar[int] = 151
+    known_versions: ClassVar[Versions] = Versions(6)
     rule: ClassVar[Rule] = LikeInput((0, 1))
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Blockwise, Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Spec, Specs, Step, Weights
+from ..op import Array, Graphs, LikeInput, Op, Rule, Spec, Specs, Step, Versions, Weights
 from ..shapes import known, of_rank, volume
 from ._operands import arity, of_type
 
@@ -28,6 +28,7 @@ class EmbeddingLookup(Op):
     """
 
     code: ClassVar[int] = 7
+    known_versions: ClassVar[Versions] = Versions(5)
     rule: ClassVar[Rule] = LikeInput((1,))
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0),)
 

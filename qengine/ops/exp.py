@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..kernels.profile import Profile
 from ..kernels.reference import activations, xnnpack_floats
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._activation import plan_float, plan_table
 from ._elementwise import Elementwise
 
@@ -20,6 +20,7 @@ class Exp(Elementwise):
     """exp(x). XNNPACK gives 0 for NaN."""
 
     code: ClassVar[int] = 47
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (T.FLOAT32, T.INT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 2}
     xnnpack: ClassVar = ()

@@ -10,7 +10,7 @@ from ..errors import ModelError, Unsupported
 from ..kernels.profile import Profile
 from ..kernels.reference.fake_quantize import Range, fake_quantize
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._elementwise import Elementwise, plain
 
 
@@ -19,6 +19,7 @@ class FakeQuant(Elementwise):
     """Real numbers rounded to the steps of a quantized range, still real. A narrow range is refused."""
 
     code: ClassVar[int] = 80
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (TensorType.FLOAT32,)
     retypes: ClassVar[bool] = True
 

@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import of_rank
 from ._operands import INDICES, arity, integers, of_type, oldest, same_scale, same_type, whole
 
@@ -24,6 +24,7 @@ class Fill(Op):
     """shape (rank), value () -> that shape full of the value."""
 
     code: ClassVar[int] = 94
+    known_versions: ClassVar[Versions] = Versions(5)
     rule: ClassVar[Rule] = LikeInput((1,))
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

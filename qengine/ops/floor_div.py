@@ -9,7 +9,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.division import floor_div
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._elementwise import Elementwise, plain, refuse_zero
 
 T = TensorType
@@ -20,6 +20,7 @@ class FloorDiv(Elementwise):
     """floor(a / b). A divisor of 0 is refused while running, for floats, too."""
 
     code: ClassVar[int] = 90
+    known_versions: ClassVar[Versions] = Versions(3)
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT16, T.INT8)
     versions: ClassVar = {T.FLOAT32: 2, T.INT16: 3, T.INT8: 3}
     inputs: ClassVar[int] = 2

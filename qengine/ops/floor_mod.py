@@ -9,7 +9,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.division import floor_mod
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._elementwise import Elementwise, plain, refuse_overflow, refuse_zero
 
 T = TensorType
@@ -20,6 +20,7 @@ class FloorMod(Elementwise):
     """The remainder of a / b with the sign of b. For integers a divisor of 0 is refused while running."""
 
     code: ClassVar[int] = 95
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT64, T.INT16, T.INT8)
     versions: ClassVar = {T.INT16: 2, T.INT8: 2}
     inputs: ClassVar[int] = 2

@@ -10,11 +10,9 @@ import numpy as np
 
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
+from ..kernels import emit
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit.dense import plan_dense
-from ..kernels.emit.dynamic.products import plan_dense as dynamic_dense
-from ..kernels.emit.float32.dense import plan_dense as float_dense
-from ..kernels.emit.float32.pieces import Order
+from ..kernels.emit import dynamic, float32
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -29,11 +27,12 @@ from ..kernels.reference.dynamic_range import (
 from ..kernels.reference.four_bit import four_bit_products
 from ..kernels.requantizers import Float32, Float64, HalfUp, Requantizer
 from ..model import Blockwise, Shape, TensorType
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Spec, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, FullyConnectedOptionsWeightsFormat
 from ..scales import scales_of, zero_point_of
 from ..shapes import known, of_rank, volume
 from ._products import Products, T
+from ._recurrent import activation
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +43,7 @@ class FullyConnected(Op):
     """
 
     code: ClassVar[int] = 9
+    known_versions: ClassVar[Versions] = Versions(14)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=2),)
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
@@ -83,9 +83,11 @@ class FullyConnected(Op):
             self.fused_activation_function,
             "fully_connected",
             widened=T.INT16,
-            native=lambda target, layer: plan_dense(target, rows, layer),
-            native_dynamic=lambda target, layer, rows: dynamic_dense(target, rows, layer),
-            native_float=lambda target, layer: float_dense(target, rows, layer),
+            bias_type=self.quantized_bias_type,
+            native=lambda target, layer: emit.dense.plan_dense(target, rows, layer),
+            native_wide=lambda target, layer: emit.wide.products.plan_dense(target, rows, layer),
+            native_dynamic=lambda target, layer, rows: dynamic.products.plan_dense(target, rows, layer),
+            native_float=lambda target, layer: float32.dense.plan_dense(target, rows, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -99,6 +101,7 @@ class FullyConnected(Op):
             )
         else:
             fits = x.type in (T.INT8, T.FLOAT32) and weights.value is not None and known(weights)[1] % whole_bytes == 0
+            fits = fits and self._takes_narrow(weights)
         if weights.type is T.INT8 and fits:
             fits = zero_point_of(weights, "inputs[1]") == 0
         return (
@@ -108,6 +111,14 @@ class FullyConnected(Op):
             and takes_fused(self.fused_activation_function)
         )
 
+    @staticmethod
+    def _takes_narrow(weights: Spec) -> bool:
+        """Weights of 2 bits have one scale a channel; blocks are of 32 weights or a multiple."""
+        q = weights.quantization
+        if q is not None and isinstance(q.details, Blockwise):
+            return q.details.block_size % 32 == 0
+        return weights.type is T.INT4 or (q is not None and q.scale is not None and len(q.scale) == known(weights)[0])
+
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         products = self._products(specs)
         products.check_types(
@@ -115,21 +126,26 @@ class FullyConnected(Op):
             (T.FLOAT32, T.INT8),
             (T.FLOAT32, T.INT4),
             (T.FLOAT32, T.INT2),
+            (T.FLOAT32, T.UINT8),
             (T.INT8, T.INT8),
             (T.INT8, T.INT4),
             (T.INT8, T.INT2),
             (T.UINT8, T.UINT8),
             (T.INT16, T.INT8),
             (T.INT16, T.INT4),
+            (T.INT16, T.INT2),
         )
         x, weights, bias = products.x, products.weights, products.bias
         if products.is_dynamic:
             return self._plan_dynamic(products, profile)
+        if not takes_fused(self.fused_activation_function):
+            raise ModelError(f"expected a clamp for an activation, got {self.fused_activation_function.name}")
         if x.type is T.FLOAT32:
             alone = volume(known(products.output)[:-1]) == 1
-            optimized = Order.FOURS if alone else Order.BIAS_LAST
+            order = float32.pieces.Order
+            optimized = order.FOURS if alone else order.BIAS_LAST
             return products.plan_float(
-                profile.pick(reference=Order.BIAS_LAST, optimized=optimized, xnnpack=Order.FUSED)
+                profile.pick(reference=order.BIAS_LAST, optimized=optimized, xnnpack=order.FUSED)
             )
         products.check_quantization()
         per_tensor = weights.quantization is not None and not weights.quantization.per_channel
@@ -152,8 +168,9 @@ class FullyConnected(Op):
             return products.plan_dynamic(quantize_xnnpack, scaled_fused, rows)
         if profile is Profile.OPTIMIZED and products.weights.type is T.INT4 and self._fits_four_bit(products):
             return self._plan_four_bit(products, rows)
-        asymmetric = self.asymmetric_quantize_inputs
-        return products.plan_dynamic(quantize_asymmetric if asymmetric else quantize_symmetric, scaled_together, rows)
+        quantize = quantize_asymmetric if self.asymmetric_quantize_inputs else quantize_symmetric
+        function = None if takes_fused(self.fused_activation_function) else activation(self.fused_activation_function)
+        return products.plan_dynamic(quantize, scaled_together, rows, function)
 
     @staticmethod
     def _fits_four_bit(products: Products) -> bool:
@@ -167,11 +184,10 @@ class FullyConnected(Op):
         weight_scale = np.broadcast_to(scales_of(products.weights, "inputs[1]"), units)
         if products.weights.value is not None and (products.weights.value == -8).any():
             raise Unsupported("expected INT4 weights from -7 to 7, got -8", "inputs[1]")
-        shape, (low, high) = known(products.output), self.fused_activation_function.bounds
+        shape, function = known(products.output), activation(self.fused_activation_function)
 
         def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
-            result = four_bit_products(x.reshape(rows, depth), weights, weight_scale, bias)
-            return clamped(result.reshape(shape), low, high)
+            return function(four_bit_products(x.reshape(rows, depth), weights, weight_scale, bias).reshape(shape))
 
         return Step(run, "fully_connected_four_bit", "weights of 4 bits", volume(shape) * depth)
 

@@ -11,7 +11,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.movement import gather
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known
 from ._moving import moving
 from ._operands import arity, indices, of_type, oldest, same_type
@@ -25,6 +25,7 @@ class Gather(Op):
     """x (b.. o.. length i..), positions (b.. p..) -> slices along `axis`, (b.. o.. p.. i..); `batch_dims` are b.."""
 
     code: ClassVar[int] = 36
+    known_versions: ClassVar[Versions] = Versions(8)
     rule: ClassVar[Rule] = LikeInput()
 
     axis: int = 0

@@ -11,7 +11,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.movement import gather_nd
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known
 from ._moving import moving
 from ._operands import arity, indices, of_type, oldest, same_type
@@ -25,6 +25,7 @@ class GatherNd(Op):
     """x, coordinates (.. depth) -> (.. rest of x): each row is the first `depth` coordinates of a slice."""
 
     code: ClassVar[int] = 107
+    known_versions: ClassVar[Versions] = Versions(6)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

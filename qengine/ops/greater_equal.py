@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..model import TensorType
+from ..op import Versions
 from ._comparison import Comparison
 
 T = TensorType
@@ -17,6 +18,7 @@ class GreaterEqual(Comparison):
     """a >= b. 16-bit integers are compared as they are."""
 
     code: ClassVar[int] = 62
+    known_versions: ClassVar[Versions] = Versions(3)
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT16, T.INT32, T.INT64, T.INT8, T.UINT8)
     versions: ClassVar = {T.INT16: 3, T.INT8: 2}
     compare: ClassVar = operator.ge

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from ._operands import arity
 from ._resources import check_table_types, handle, make_table
 
@@ -19,6 +19,7 @@ class Hashtable(Op):
     """Nothing -> the handle of table `table_id`, which this makes."""
 
     code: ClassVar[int] = 136
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     rule: ClassVar[Rule] = Unquantized()
 
     table_id: int = 0

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape
-from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from ..shapes import known
 from ._operands import arity, same_type
 from ._resources import check_table_handle, check_table_types, table_of
@@ -22,6 +22,7 @@ class HashtableFind(Op):
     """handle, keys, default (its first element) -> the table's values for the keys."""
 
     code: ClassVar[int] = 137
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     rule: ClassVar[Rule] = Unquantized()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape
-from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from ..shapes import known
 from ._operands import arity
 from ._resources import check_table_handle, check_table_types, table_of
@@ -20,6 +20,7 @@ class HashtableImport(Op):
     """handle, keys, values: fills the table, once; of equal keys the first counts."""
 
     code: ClassVar[int] = 138
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     rule: ClassVar[Rule] = Unquantized()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import Array, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from ._operands import arity, of_type
 from ._resources import check_table_handle, table_of
 
@@ -20,6 +20,7 @@ class HashtableSize(Op):
     """handle -> how many keys the table has (int64, one); none before it is filled."""
 
     code: ClassVar[int] = 139
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     rule: ClassVar[Rule] = Unquantized()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

@@ -10,7 +10,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.normalization import l2_normalize, l2_normalize_int8, l2_normalize_uint8
 from ..model import TensorType
-from ..op import Fixed, Graphs, Rule, Specs, Step
+from ..op import Fixed, Graphs, Rule, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ..scales import zero_point_of
 from ..shapes import known
@@ -26,6 +26,7 @@ class L2Normalization(Elementwise):
     """x over its Euclidean norm along the last axis. Quantized outputs have scale 1/128 and zero point 0 or 128."""
 
     code: ClassVar[int] = 11
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = Fixed({T.INT8: (1 / 128, 0), T.UINT8: (1 / 128, 128)})
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8)
     versions: ClassVar = {T.INT8: 2}

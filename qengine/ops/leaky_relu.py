@@ -12,7 +12,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference import activations
 from ..kernels.reference.quantized_activations import Slopes, leaky_relu, leaky_relu_xnnpack
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import plan_float
 from ._elementwise import Elementwise, ends, limits_of, quantized
@@ -25,6 +25,7 @@ class LeakyRelu(Elementwise):
     """x, and alpha * x below 0. alpha may be negative or above 1."""
 
     code: ClassVar[int] = 98
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8, T.INT16)
     versions: ClassVar = {T.INT16: 2}
     xnnpack: ClassVar = (T.INT8, T.UINT8)

@@ -11,7 +11,7 @@ from ..kernels.arrays import FloatingArray
 from ..kernels.profile import Profile
 from ..kernels.reference import activations, xnnpack_floats
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._activation import plan_float, plan_table
 from ._elementwise import Elementwise, limits_of
@@ -24,6 +24,7 @@ class Log(Elementwise):
     """ln(x). Quantized numbers of 0 or less give the output's smallest number."""
 
     code: ClassVar[int] = 73
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (T.FLOAT32, T.INT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 2}
     xnnpack: ClassVar = ()

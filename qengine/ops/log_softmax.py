@@ -18,7 +18,7 @@ from ..kernels.reference.softmax import (
     power_table,
 )
 from ..model import TensorType
-from ..op import Fixed, Graphs, Rule, Specs, Step
+from ..op import Fixed, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._activation import check_scale
 from ._elementwise import Elementwise, limits_of, plain, quantized
@@ -33,6 +33,7 @@ class LogSoftmax(Elementwise):
     """x less the logarithm of the sum of its powers along the last axis. Quantized outputs have scale 16/256."""
 
     code: ClassVar[int] = 50
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = Fixed({T.INT8: (16 / 256, 127), T.UINT8: (16 / 256, 255)})
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8)
     versions: ClassVar = {T.INT8: 2}

@@ -10,10 +10,11 @@ from ..kernels.arrays import FloatingArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
 from ..kernels.gemmlowp import logistic as logistic_fixed_point
 from ..kernels.profile import Profile
-from ..kernels.reference.activations import logistic, logistic_of_power, logistic_rounded
+from ..kernels.reference import eigen_floats, xnnpack_floats
+from ..kernels.reference.activations import logistic, logistic_cut, logistic_of_power, logistic_rounded
 from ..kernels.reference.sigmoid_int16 import InputScale, logistic_int16
 from ..model import TensorType
-from ..op import Fixed, Graphs, Rule, Specs, Step
+from ..op import Fixed, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import check_scale, plan_float, plan_table, power_of_two
 from ._elementwise import Elementwise, plain, quantized, zero_points
@@ -29,6 +30,7 @@ class Logistic(Elementwise):
     """
 
     code: ClassVar[int] = 14
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = Fixed({T.INT8: (1 / 256, -128), T.UINT8: (1 / 256, 0), T.INT16: (1 / 32768, 0)})
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 3}
@@ -43,6 +45,11 @@ class Logistic(Elementwise):
             return plain("logistic", logistic_of_power, specs.output())
         if x.type is T.BFLOAT16 and profile is Profile.OPTIMIZED:
             return plan_float("logistic", specs, profile, partial(logistic_of_power, rounded=_bfloat16))
+        if x.type is T.FLOAT32:
+            function = profile.pick(
+                reference=logistic_cut, optimized=eigen_floats.logistic, xnnpack=xnnpack_floats.logistic
+            )
+            return plan_float("logistic", specs, profile, function)
         if x.type not in (T.INT8, T.UINT8):
             return plan_float("logistic", specs, profile, logistic)
         if profile is not Profile.XNNPACK:

@@ -13,7 +13,7 @@ from ..kernels.reference.lstm import lstm
 from ..kernels.reference.lstm_integer import lstm_integer
 from ..kernels.reference.lstm_narrow import lstm_narrow
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step
+from ..op import Graphs, Op, Specs, Step, Versions
 from ..options import ActivationFunctionType, LSTMKernelType
 from ..shapes import of_rank
 from ._lstm import Arrays, Layout, Part, Settings, T, check_types
@@ -35,6 +35,7 @@ class Lstm(Op):
     """
 
     code: ClassVar[int] = 16
+    known_versions: ClassVar[Versions] = Versions(4)
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE
     cell_clip: float = 0.0

@@ -8,9 +8,10 @@ from typing import ClassVar
 from ..kernels.profile import Profile
 from ..kernels.reference.extremes import maximum, xnnpack_order
 from ..model import TensorType
-from ..op import Graphs, LikeInput, Rule, Specs, Step
+from ..op import Graphs, LikeInput, Rule, Specs, Step, Versions
 from ._elementwise import Elementwise, plain, plain_bfloat16, stretches_beyond_4
 from ._floats import native_extreme
+from ._numbers import native_extreme_of_integers
 
 T = TensorType
 
@@ -20,6 +21,7 @@ class Maximum(Elementwise):
     """The larger of a and b, which is b where either is NaN. Quantized numbers are compared as they are."""
 
     code: ClassVar[int] = 55
+    known_versions: ClassVar[Versions] = Versions(4)
     rule: ClassVar[Rule] = LikeInput((0, 1))
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
@@ -30,7 +32,7 @@ class Maximum(Elementwise):
         self.check_type(specs, profile)
         output = specs.output()
         function = xnnpack_order(maximum) if profile is Profile.XNNPACK else maximum
-        native = native_extreme("max", specs, profile)
+        native = native_extreme("max", specs, profile) or native_extreme_of_integers("max", specs)
         return plain(
             "maximum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output, native=native
         )

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
+from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.reduction import (
     count_of,
     mean_float32,
@@ -22,7 +23,7 @@ from ..kernels.reference.reduction import (
     sum_in_float32_even,
 )
 from ..kernels.requantizers import ChannelSplit, Requantizer
-from ..op import Free, Graphs, Rule, Specs, Step
+from ..op import Free, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._reduction import Kernel, Reduction, T, limits_of
 
@@ -32,6 +33,7 @@ class Mean(Reduction):
     """x, axes -> means. Of nothing: NaN, in integers 0."""
 
     code: ClassVar[int] = 40
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = Free()
 
     def delegated(self, specs: Specs) -> bool:
@@ -41,7 +43,8 @@ class Mean(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
         kind = specs.input(0).type
         if kind is T.FLOAT32:
-            return self.steps(specs, mean_float32, native=self.native_float_sum(specs, mean=True))
+            kernel: Kernel = profile.pick(reference=mean_float32, xnnpack=xnnpack_floats.means)
+            return self.steps(specs, kernel, native=self.native_float_sum(specs, profile, mean=True))
         if kind in (T.INT32, T.INT64):
             return self.steps(specs, mean_integer)
         if profile is Profile.XNNPACK:

@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..options import MirrorPadMode
 from ..shapes import known, of_rank
 from ._moving import moving
@@ -29,6 +29,7 @@ class MirrorPad(Op):
     """
 
     code: ClassVar[int] = 100
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = LikeInput()
 
     mode: MirrorPadMode = MirrorPadMode.REFLECT

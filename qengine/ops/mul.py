@@ -21,7 +21,7 @@ from ..kernels.reference.subnormals import flush_subnormals
 from ..kernels.requantizers import DoubleRounding, Float32, Requantizer
 from ..model import TensorType
 from ..native import eight
-from ..op import Graphs, Spec, Specs, Step
+from ..op import Graphs, Spec, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import known
@@ -37,6 +37,7 @@ from ._elementwise import (
 )
 from ._floats import native_binary
 from ._native import rule_of
+from ._numbers import native_arithmetic
 
 T = TensorType
 
@@ -49,6 +50,7 @@ class Mul(Elementwise):
     """
 
     code: ClassVar[int] = 18
+    known_versions: ClassVar[Versions] = Versions(8, reference=7)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.INT32, T.UINT32, T.INT64, T.INT16, T.INT8, T.UINT8, T.COMPLEX64)
 
@@ -86,7 +88,7 @@ class Mul(Elementwise):
             return self._plan_quantized(specs, profile)
         flush = profile is Profile.XNNPACK
         clamp = plain_clamp(output.type, self.fused_activation_function, profile)
-        native = native_binary("mul", specs, clamp.bounds, flush=flush)
+        native = native_binary("mul", specs, clamp.bounds, flush=flush) or native_arithmetic("mul", specs, clamp.bounds)
         return plain("mul", _multiply_flushed if flush else np.multiply, output, clamp, native)
 
     def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:

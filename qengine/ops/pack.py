@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Graphs, LikeOutput, Op, Rule, Specs, Step
+from ..op import Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known
 from ._moving import moving
 from ._operands import NUMBERS, arity, of_type, oldest, same_scale, same_type
@@ -24,6 +24,7 @@ class Pack(Op):
     """`values_count` tensors of one shape -> one, with a new dimension `axis` that counts them."""
 
     code: ClassVar[int] = 83
+    known_versions: ClassVar[Versions] = Versions(5)
     rule: ClassVar[Rule] = LikeOutput()
 
     values_count: int = 0

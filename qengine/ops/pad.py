@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..delegate import takes_activation, takes_shape
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from . import _padding
 from ._operands import DELEGATED, delegate_scales
 
@@ -19,6 +19,7 @@ class Pad(Op):
     """x, paddings (rank, 2) -> x with so many zeros before and after each dimension."""
 
     code: ClassVar[int] = 34
+    known_versions: ClassVar[Versions] = Versions(6)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..model import Shape
-from ..op import Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from . import _padding
 
 
@@ -17,6 +17,7 @@ class PadV2(Op):
     """x, paddings (rank, 2), value (one) -> x with so many of the value before and after each dimension."""
 
     code: ClassVar[int] = 60
+    known_versions: ClassVar[Versions] = Versions(6)
     rule: ClassVar[Rule] = LikeInput((0, 2))
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+import numpy as np
+
 from ..errors import ModelError
+from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference import activations
 from ..kernels.reference.quantized_activations import Slopes, ZeroPoints, prelu
@@ -24,7 +27,11 @@ T = TensorType
 
 @dataclass(frozen=True, eq=False)
 class Prelu(Elementwise):
-    """x, and alpha * x below 0; alpha (input 1) broadcasts to x. The alpha of 16-bit numbers has 8 bits."""
+    """x, and alpha * x below 0; alpha (input 1) broadcasts to x.
+
+    The alpha of 16-bit numbers has 8 bits: of one of 16 bits the runtime reads the first half of the bytes, as it does
+    here.
+    """
 
     code: ClassVar[int] = 54
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8, T.INT16)
@@ -36,7 +43,7 @@ class Prelu(Elementwise):
         arity(specs, 2)
         x, alpha = specs.input(0), specs.input(1)
         same_type(specs.output(), x, "outputs[0]")
-        if alpha.type is not (T.INT8 if x.type is T.INT16 else x.type):
+        if alpha.type not in ((T.INT8, T.INT16) if x.type is T.INT16 else (x.type,)):
             raise ModelError(f"expected slopes to go with {x.type.name}, got {alpha.type.name}", "inputs[1]")
         if broadcast(known(x), known(alpha)) != x.shape:
             raise ModelError(f"expected slopes that broadcast to {x.shape}, got {alpha.shape}", "inputs[1]")
@@ -57,4 +64,11 @@ class Prelu(Elementwise):
         slopes = Slopes.of(float(scale / output_scale), float(scale * alpha_scale / output_scale))
         points = ZeroPoints(point, output_point)
         rule = partial(prelu, zero_points=points, alpha_zero_point=alpha_point, slopes=slopes)
+        if alpha.type is T.INT16:
+            return quantized("prelu", lambda q, slope: rule(q, first_bytes(slope)), output, limits_of(output))
         return quantized("prelu", rule, output, limits_of(output))
+
+
+def first_bytes(slopes: AnyArray) -> AnyArray:
+    """As many bytes, signed, as there are slopes."""
+    return np.ascontiguousarray(slopes).reshape(-1).view(np.int8)[: slopes.size].reshape(slopes.shape)

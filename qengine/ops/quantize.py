@@ -27,7 +27,7 @@ from ..kernels.reference.quantized_activations import ZeroPoints, rescale
 from ..kernels.requantizers import ChannelSplit, DoubleRounding
 from ..model import TensorType
 from ..native import eight
-from ..op import Graphs, Spec, Specs, Step
+from ..op import Graphs, Spec, Specs, Step, Versions
 from ..packing import integer_range
 from ..scales import scale_of, scales_of, zero_point_of
 from ..shapes import axis_of, known
@@ -50,6 +50,7 @@ class Quantize(Elementwise):
     """Real numbers as quantized ones, or quantized ones at another scale, zero point or type."""
 
     code: ClassVar[int] = 114
+    known_versions: ClassVar[Versions] = Versions(6)
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8, T.INT16, T.INT32)
 
     def check_output(self, x: Spec, output: Spec) -> None:

@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import DYNAMIC, Array, Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from ..shapes import of_rank
 from ._operands import arity, of_type, oldest, same_type
 
@@ -24,6 +24,7 @@ class Range(Op):
     """start (), limit (), step () -> start, start + step, .. up to but without the limit, each the sum so far."""
 
     code: ClassVar[int] = 96
+    known_versions: ClassVar[Versions] = Versions(2, reference=1)
     rule: ClassVar[Rule] = Unquantized()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

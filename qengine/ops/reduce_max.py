@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..kernels.profile import Profile
-from ..op import Graphs, Specs, Step
-from ._extremes import extreme_kernel
+from ..op import Graphs, Specs, Step, Versions
+from ._extremes import extreme_kernel, native_extreme
 from ._reduction import QUANTIZED, Reduction, T, check_same_quantization
 
 
@@ -18,6 +18,7 @@ class ReduceMax(Reduction):
     """x, axes -> the largest. Integers are compared as they are: no scale is applied."""
 
     code: ClassVar[int] = 82
+    known_versions: ClassVar[Versions] = Versions(3)
 
     def delegated(self, specs: Specs) -> bool:
         return self.taken(specs)
@@ -26,4 +27,5 @@ class ReduceMax(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
         if profile is not Profile.XNNPACK:
             check_same_quantization(specs)
-        return self.steps(specs, extreme_kernel(specs.input(0).type, profile, np.fmax))
+        kernel = extreme_kernel(specs.input(0).type, profile, np.fmax)
+        return self.steps(specs, kernel, native=native_extreme("max", specs, profile))

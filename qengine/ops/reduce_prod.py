@@ -14,7 +14,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.reduction import count_of, product_rescaled, reduced
 from ..kernels.requantizers import Wide
-from ..op import Free, Graphs, Rule, Specs, Step
+from ..op import Free, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of, zero_point_of
 from ._reduction import QUANTIZED, Kernel, Reduction, T, check_same_quantization, limits_of
 
@@ -27,6 +27,7 @@ class ReduceProd(Reduction):
     """
 
     code: ClassVar[int] = 81
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = Free()
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ._activation import plan_rectifier
 from ._elementwise import Elementwise
@@ -20,6 +20,7 @@ class Relu6(Elementwise):
     """x clamped to [0, 6]."""
 
     code: ClassVar[int] = 21
+    known_versions: ClassVar[Versions] = Versions(3)
     types: ClassVar = (T.FLOAT32, T.INT8, T.UINT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.UINT8: 2, T.INT16: 3}
     xnnpack: ClassVar = ()

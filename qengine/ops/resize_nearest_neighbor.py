@@ -10,7 +10,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.resize import nearest, nearest_fixed_point, pick
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._moving import moving
 from ._resizing import Resizing
 
@@ -20,6 +20,7 @@ class ResizeNearestNeighbor(Resizing):
     """x (n h w c) of 8, 16 or 32 bits, size -> the nearest pixels (n oh ow c)."""
 
     code: ClassVar[int] = 97
+    known_versions: ClassVar[Versions] = Versions(4)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         bits, centers = specs.input(0).type.bits, self.centers

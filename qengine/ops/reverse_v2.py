@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known, of_rank
 from ._moving import moving
 from ._operands import arity, integers, of_type, oldest, same_type
@@ -27,6 +27,7 @@ class ReverseV2(Op):
     """x, axes -> x backwards along those dimensions, which must follow each other; negative ones count from the end."""
 
     code: ClassVar[int] = 105
+    known_versions: ClassVar[Versions] = Versions(4)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:

@@ -10,7 +10,7 @@ from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
 from ..kernels.reference.rnn import rnn
 from ..model import Shape
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..shapes import of_rank
 from ._operands import arity
@@ -22,6 +22,7 @@ class Rnn(Op):
     """x (b i), weights (u i), recurrent weights (u u), bias (u), state (b u, variable) -> (b u): one step."""
 
     code: ClassVar[int] = 24
+    known_versions: ClassVar[Versions] = Versions(3)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0, bias=3), Weights(2, axis=0))
 
     fused_activation_function: ActivationFunctionType = ActivationFunctionType.NONE

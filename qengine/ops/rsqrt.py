@@ -13,7 +13,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference import activations, roots, xnnpack_floats
 from ..kernels.requantizers import DoubleRounding
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import plan_float, refuse_negative
 from ._elementwise import Elementwise, ends, limits_of, quantized
@@ -26,6 +26,7 @@ class Rsqrt(Elementwise):
     """1 / sqrt(x). Quantized, 0 gives the largest number, and negative numbers are refused while running."""
 
     code: ClassVar[int] = 76
+    known_versions: ClassVar[Versions] = Versions(3)
     types: ClassVar = (T.FLOAT32, T.INT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 3}
     xnnpack: ClassVar = ()

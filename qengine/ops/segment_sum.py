@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.scatter import segments
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, of_rank
 from ._operands import arity, of_type, same_type
 
@@ -27,6 +27,7 @@ class SegmentSum(Op):
     """
 
     code: ClassVar[int] = 125
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -11,9 +11,10 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..shapes import known
 from . import _choice
+from ._numbers import native_choice
 from ._operands import oldest
 
 T = TensorType
@@ -25,6 +26,7 @@ class Select(Op):
     each index of the first dimension."""
 
     code: ClassVar[int] = 64
+    known_versions: ClassVar[Versions] = Versions(4)
     rule: ClassVar[Rule] = LikeOutput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
@@ -46,7 +48,7 @@ class Select(Op):
                 condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
             return np.where(condition, x, y).reshape(shape)
 
-        return Step(run)
+        return Step(run, compiled=native_choice(specs))
 
     def version(self, specs: Specs) -> int:
         condition, x, y = specs.input(0), specs.input(1), specs.input(2)

@@ -12,9 +12,10 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..shapes import broadcast, known
 from . import _choice
+from ._numbers import native_choice
 from ._operands import oldest
 
 T = TensorType
@@ -25,6 +26,7 @@ class SelectV2(Op):
     """condition, x, y -> x where the condition holds, else y; shapes stretch to each other."""
 
     code: ClassVar[int] = 123
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = LikeOutput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
@@ -44,7 +46,7 @@ class SelectV2(Op):
             room(shape, x.dtype)
             return np.where(condition, x, y).reshape(shape)
 
-        return Step(run)
+        return Step(run, compiled=native_choice(specs))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(1), {T.UINT32: 2})

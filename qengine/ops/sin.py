@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..kernels.profile import Profile
 from ..kernels.reference import activations, xnnpack_floats
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._activation import plan_float
 from ._elementwise import Elementwise
 
@@ -20,6 +20,7 @@ class Sin(Elementwise):
     """sin(x). XNNPACK loses track of numbers beyond 1e6."""
 
     code: ClassVar[int] = 66
+    known_versions: ClassVar[Versions] = Versions(2, reference=1)
     types: ClassVar = (T.FLOAT32, T.FLOAT16)
     versions: ClassVar = {T.FLOAT16: 2}
     xnnpack: ClassVar = ()

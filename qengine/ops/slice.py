@@ -10,7 +10,7 @@ from ..delegate import takes_activation
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, of_rank
 from ._moving import moving
 from ._operands import DELEGATED, INDICES, arity, delegate_scales, integers, of_type, oldest, same_type
@@ -23,6 +23,7 @@ class Slice(Op):
     """x, begin (rank), size (rank; -1: all that is left) -> `size` elements of each dimension from `begin` on."""
 
     code: ClassVar[int] = 65
+    known_versions: ClassVar[Versions] = Versions(8)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -11,7 +11,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.movement import space_to_batch
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import volume
 from . import _blocks
 from ._moving import moving
@@ -28,6 +28,7 @@ class SpaceToBatchNd(Op):
     """
 
     code: ClassVar[int] = 38
+    known_versions: ClassVar[Versions] = Versions(4)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -11,7 +11,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.movement import space_to_depth
 from ..model import Shape, TensorType
-from ..op import Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import of_rank
 from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, of_type, oldest, same_type
@@ -24,6 +24,7 @@ class SpaceToDepth(Op):
     """x (n h w c) -> (n h/b w/b b*b*c): blocks of b by b pixels become the channels of one; b is `block_size`."""
 
     code: ClassVar[int] = 26
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = LikeInput()
 
     block_size: int = 0

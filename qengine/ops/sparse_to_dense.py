@@ -11,7 +11,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.scatter import sparse_to_dense
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, of_rank, volume
 from ._operands import INDICES, arity, indices, integers, of_type, oldest, same_type
 
@@ -23,6 +23,7 @@ class SparseToDense(Op):
     """rows (n rank), (n) or (), shape, values (n) or (), default (one) -> default, but values where the rows say."""
 
     code: ClassVar[int] = 68
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = LikeInput((2, 3))
 
     validate_indices: bool = False

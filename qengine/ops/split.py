@@ -10,7 +10,7 @@ from ..delegate import takes_activation
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known
 from . import _splitting
 from ._moving import moving
@@ -24,6 +24,7 @@ class Split(Op):
     """axis (one number), x -> `num_splits` pieces of x along the axis, of equal length."""
 
     code: ClassVar[int] = 49
+    known_versions: ClassVar[Versions] = Versions(5)
     rule: ClassVar[Rule] = LikeInput((1,))
 
     num_splits: int = 0

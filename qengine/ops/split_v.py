@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known, of_rank
 from . import _splitting
 from ._moving import moving
@@ -23,6 +23,7 @@ class SplitV(Op):
     """x, lengths (num_splits; one may be -1: what is left), axis (one number) -> pieces of x of those lengths."""
 
     code: ClassVar[int] = 102
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = LikeInput()
 
     num_splits: int = 0

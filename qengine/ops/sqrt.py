@@ -9,7 +9,7 @@ from ..kernels.arrays import Int64Array, IntegerArray
 from ..kernels.profile import Profile
 from ..kernels.reference import activations, roots, xnnpack_floats
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import plan_float, refuse_negative
 from ._elementwise import Elementwise, ends, limits_of, quantized
@@ -22,6 +22,7 @@ class Sqrt(Elementwise):
     """The square root. Of quantized numbers it is cut, not rounded; negative ones are refused while running."""
 
     code: ClassVar[int] = 75
+    known_versions: ClassVar[Versions] = Versions(2)
     types: ClassVar = (T.FLOAT32, T.INT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 2}
     xnnpack: ClassVar = ()

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known
 from ._operands import arity, oldest, same_type
 
@@ -19,6 +19,7 @@ class Squeeze(Op):
     """x -> x without the dimensions `squeeze_dims`, which are 1; without all that are 1 where none is named."""
 
     code: ClassVar[int] = 43
+    known_versions: ClassVar[Versions] = Versions(2, reference=1)
     rule: ClassVar[Rule] = LikeInput()
 
     squeeze_dims: tuple[int, ...] | None = None

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Dynamic, Graphs, Op, Specs, Step
+from ..op import Array, Dynamic, Graphs, Op, Specs, Step, Versions
 from ._graphs import choosing, one_element, shapes_of_branches
 
 
@@ -20,6 +20,7 @@ class StablehloCase(Op):
     """
 
     code: ClassVar[int] = 209
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
 
     branch_subgraph_indices: tuple[int, ...] | None = None
 

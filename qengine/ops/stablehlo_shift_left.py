@@ -8,7 +8,7 @@ from typing import ClassVar
 from ..kernels.profile import Profile
 from ..kernels.reference.bits import left_shift
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ._stablehlo import StablehloBinary
 
 
@@ -17,6 +17,7 @@ class StablehloShiftLeft(StablehloBinary):
     """The low bits of a << b; b counts modulo 32."""
 
     code: ClassVar[int] = 207
+    known_versions: ClassVar[Versions] = Versions(1, reference=0)
     types: ClassVar[tuple[TensorType, ...]] = (TensorType.INT8, TensorType.INT16, TensorType.INT32)
     retypes: ClassVar[bool] = True
 

@@ -10,7 +10,7 @@ from ..delegate import takes_activation
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, of_rank
 from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, same_type
@@ -48,6 +48,7 @@ class StridedSlice(Op):
     """
 
     code: ClassVar[int] = 45
+    known_versions: ClassVar[Versions] = Versions(8, reference=4)
     rule: ClassVar[Rule] = LikeInput()
 
     begin_mask: int = 0

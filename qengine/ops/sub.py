@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import Graphs, Specs, Step
+from ..op import Graphs, Specs, Step, Versions
 from ..options import ActivationFunctionType
 from ._elementwise import Elementwise, stretches_beyond_4
 from ._sum import plan_plain, plan_quantized, takes_sum
@@ -20,6 +20,7 @@ class Sub(Elementwise):
     """a - b. int16 numbers are always quantized ones."""
 
     code: ClassVar[int] = 41
+    known_versions: ClassVar[Versions] = Versions(5)
     inputs: ClassVar[int] = 2
     types: ClassVar = (T.FLOAT32, T.INT32, T.INT64, T.INT16, T.INT8, T.UINT8)
     retypes: ClassVar[bool] = True

@@ -17,7 +17,7 @@ from ..kernels.profile import Profile
 from ..kernels.reference.svdf import Points, svdf_dynamic, svdf_float32, svdf_integer
 from ..kernels.requantizers import DoubleRounding
 from ..model import Shape, TensorType
-from ..op import Graphs, Op, Specs, Step, Weights
+from ..op import Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType
 from ..scales import scale_of, zero_point_of
 from ..shapes import known, of_rank
@@ -45,6 +45,7 @@ class Svdf(Op):
     """
 
     code: ClassVar[int] = 27
+    known_versions: ClassVar[Versions] = Versions(4)
     weights: ClassVar[tuple[Weights, ...]] = (Weights(1, axis=0), Weights(2, axis=0, bias=3))
 
     rank: int = 0
@@ -133,10 +134,8 @@ class Svdf(Op):
             features, times, bias = specs.input(1).value, specs.input(2).value, specs.optional(3)
             if features is None or times is None or (bias is not None and bias.value is None):
                 return "native kernels need constant weights and bias"
-            if times.dtype != np.int16:
-                return "no native kernel for an int8 state"
             batch, offsets = known(specs.input(0))[0], None if bias is None else bias.value
-            zero_points = points.input, points.output
+            zero_points = points.input, points.state, points.output
             return plan_svdf(
                 target, batch, features, times, offsets, rank, zero_points, to_state, to_output, state=source(4)
             )

@@ -10,10 +10,11 @@ from ..kernels.arrays import Int64Array, IntegerArray
 from ..kernels.fixed_point import saturate
 from ..kernels.gemmlowp import tanh as tanh_fixed_point
 from ..kernels.profile import Profile
+from ..kernels.reference import c_library, eigen_floats, xnnpack_floats
 from ..kernels.reference.activations import tanh
 from ..kernels.reference.sigmoid_int16 import InputScale, tanh_int16
 from ..model import TensorType
-from ..op import Fixed, Graphs, Rule, Specs, Step
+from ..op import Fixed, Graphs, Rule, Specs, Step, Versions
 from ..scales import scale_of
 from ._activation import check_scale, plan_float, plan_table, power_of_two
 from ._elementwise import Elementwise, quantized, zero_points
@@ -30,6 +31,7 @@ class Tanh(Elementwise):
     """
 
     code: ClassVar[int] = 28
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = Fixed({T.INT8: (1 / 128, 0), T.UINT8: (1 / 128, 128), T.INT16: (1 / 32768, 0)})
     types: ClassVar = (T.FLOAT32, T.FLOAT16, T.BFLOAT16, T.INT8, T.UINT8, T.INT16)
     versions: ClassVar = {T.INT8: 2, T.INT16: 3}
@@ -42,6 +44,9 @@ class Tanh(Elementwise):
             return self._plan_int16(specs, profile)
         if x.type in (T.INT8, T.UINT8):
             return plan_table("tanh", specs, profile, tanh)
+        if x.type is T.FLOAT32:
+            function = profile.pick(reference=c_library.tanh, optimized=eigen_floats.tanh, xnnpack=xnnpack_floats.tanh)
+            return plan_float("tanh", specs, profile, function)
         return plan_float("tanh", specs, profile, tanh)
 
     def _plan_int16(self, specs: Specs, profile: Profile) -> Step:

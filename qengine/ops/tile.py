@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..memory import room
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known
 from ._moving import moving
 from ._operands import INDICES, arity, integers, of_type, oldest, same_type
@@ -25,6 +25,7 @@ class Tile(Op):
     """x, times (rank) -> x repeated so many times along each dimension."""
 
     code: ClassVar[int] = 69
+    known_versions: ClassVar[Versions] = Versions(3, reference=2)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -12,7 +12,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..kernels.reference.selection import largest
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known, volume
 from ._operands import NUMBERS, arity, of_type, oldest, one_of, same_type
 
@@ -25,6 +25,7 @@ class TopKV2(Op):
     first comes first, NaN comes last."""
 
     code: ClassVar[int] = 48
+    known_versions: ClassVar[Versions] = Versions(3)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

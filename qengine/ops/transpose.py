@@ -10,7 +10,7 @@ from ..delegate import takes_activation, takes_shape
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import DYNAMIC, Array, Dynamic, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import known
 from ._moving import moving
 from ._operands import DELEGATED, arity, delegate_scales, integers, of_type, oldest, same_type
@@ -23,6 +23,7 @@ class Transpose(Op):
     """x, order (rank) -> x whose dimension i is dimension order[i] of x; negative numbers count from the end."""
 
     code: ClassVar[int] = 39
+    known_versions: ClassVar[Versions] = Versions(9, reference=8)
     rule: ClassVar[Rule] = LikeInput()
 
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape] | Dynamic:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Shape, TensorType
-from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step
+from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
 from ..shapes import axis_of, known
 from ._moving import moving
 from ._operands import arity, of_type, oldest, same_scale, same_type
@@ -25,6 +25,7 @@ class Unpack(Op):
     """x -> its `num` slices along dimension `axis`, which they no longer have."""
 
     code: ClassVar[int] = 88
+    known_versions: ClassVar[Versions] = Versions(6)
     rule: ClassVar[Rule] = LikeInput()
 
     num: int = 0

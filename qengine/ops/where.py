@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import TensorType
-from ..op import DYNAMIC, Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized
+from ..op import DYNAMIC, Dynamic, Graphs, Op, Rule, Specs, Step, Unquantized, Versions
 from ..shapes import known
 from ._operands import arity, of_type
 
@@ -22,6 +22,7 @@ class Where(Op):
     """condition -> the coordinates of its elements other than 0, int64 (count, rank), in their order."""
 
     code: ClassVar[int] = 109
+    known_versions: ClassVar[Versions] = Versions(2)
     rule: ClassVar[Rule] = Unquantized()
 
     def infer(self, specs: Specs, context: Graphs) -> Dynamic:

@@ -45,6 +45,7 @@ class Scheme:
     weights: int8, int4, or float16 (weight_only only). activations: int8 or int16 (integer only).
     granularity of the weights' scales: one a tensor, one a channel, or one a block of `block_size` (32, 64, 128 or 256)
     along the input of FULLY_CONNECTED, the only operator with blockwise kernels in the runtime; others are channelwise.
+    weight_bits: how many of the weights' bits are used, 2 or more (3 bits kept as int4, say); 0: all.
     """
 
     compute: str = "integer"
@@ -52,6 +53,7 @@ class Scheme:
     activations: str = "int8"
     granularity: str = "channelwise"
     block_size: int = 32
+    weight_bits: int = 0
 
     def __post_init__(self) -> None:
         _expect("compute", self.compute, COMPUTES)
@@ -65,6 +67,9 @@ class Scheme:
                 raise ValueError(f"expected a block_size of 32, 64, 128 or 256, got {self.block_size}")
             if self.compute == "integer":
                 raise ValueError("expected tensorwise or channelwise weights with integer activations, got blockwise")
+        most = 0 if self.weights == "float16" else self.weight_type.bits
+        if self.weight_bits and not 2 <= self.weight_bits <= most:
+            raise ValueError(f"expected weight_bits from 2 to {most}, or 0, got {self.weight_bits}")
 
     @property
     def weight_type(self) -> TensorType:

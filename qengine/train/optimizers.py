@@ -15,9 +15,11 @@ State = dict[str, Array]
 
 
 class Optimizer(ABC):
-    """rate: of learning, at schedule factor 1."""
+    """rate: of learning, at schedule factor 1. relative: whether that is meant in units of each parameter's own root
+    mean square (its trainer sees to it)."""
 
     rate: float
+    relative: bool = False
 
     @abstractmethod
     def update(
@@ -60,6 +62,8 @@ class Adam(Optimizer):
 
     parameter -= rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)
     weight_decay: parameter -= rate * weight_decay * parameter, for arrays of 2 dimensions or more.
+    relative: rate is multiplied by the parameter's root mean square, as Adafactor (Shazeer and Stern 2018) does it, so
+    that one rate suits trained networks whatever the magnitude of their weights.
     """
 
     rate: float = 1e-3
@@ -67,6 +71,7 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-8
     weight_decay: float = 0.0
+    relative: bool = False
 
     def update(
         self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rates: Mapping[str, float]

@@ -25,8 +25,7 @@ class Case:
     inputs: the arrays of one call; None: random ones over the whole range of each input's type, normal numbers for
     floats. within: how far a float output may be, as part of its largest magnitude (sums are added in another order);
     integers, flags and strings are always equal. refused: the profiles in which the runtime refuses the model, and so
-    must qengine, at the same call and with the same kind of error. beyond: those in which it refuses only the
-    operator's version, which is newer than that kernel set; qengine runs it.
+    must qengine, at the same call and with the same kind of error.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Case:
     within: float = 1e-5
     calls: int = 2
     refused: tuple[str, ...] = ()
-    beyond: tuple[str, ...] = ()
 
     def model(self) -> Model:
         b = Builder(self.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qengine.kernels.emit.float32 import convolution, dense, depthwise, elementwise, pool, softmax
+from qengine.kernels.emit.float32 import convolution, dense, depthwise, elementwise, pool, softmax, sums
 from qengine.kernels.emit.float32.layer import Layer
 from qengine.kernels.emit.float32.pieces import ANY, Clamp, Order
 from qengine.kernels.emit.layer import Geometry
@@ -20,11 +20,15 @@ def float_plans(variant):
         geometry = Geometry(1, (9, 9, channels), (9, 9, channels), (3, 3), before=(1, 1))
         yield depthwise.plan_depthwise(variant, geometry, Layer(weights[:1, ..., :channels], None, ANY, Order.DOWN))
         yield pool.plan_max_pool(variant, geometry, ANY, False, 0.0)
-        yield pool.plan_sum(variant, 2, 9, channels, mean=True)
+        yield pool.plan_average_pool(variant, geometry, ANY, True)
+        yield pool.plan_average_pool(variant, geometry, ANY, False)
+        yield sums.plan_sum(variant, 2, 9, channels, mean=True)
     geometry = Geometry(1, (5, 5, 2), (5, 5, 4), (3, 3), before=(1, 1))
     yield depthwise.plan_depthwise(variant, geometry, Layer(np.ones((1, 3, 3, 4), np.float32), None, ANY))
-    yield pool.plan_sum(variant, 2, 9, 1, mean=True)
+    yield sums.plan_sum(variant, 2, 9, 1, mean=True)
+    yield sums.plan_sum(variant, 2, 9, 1, mean=True, xnnpack=True)
     yield softmax.plan_softmax(variant, 2, 9, 1.0)
+    yield softmax.plan_softmax(variant, 2, 9, 1.0, xnnpack=True)
     for name in elementwise.UNARY:
         yield elementwise.plan_unary(variant, name, 100)
     for name in elementwise.BINARY:

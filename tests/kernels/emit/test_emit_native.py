@@ -12,7 +12,7 @@ import pytest
 from float_plans import float_plans
 from fresh import fresh_process
 
-from qengine.kernels.emit import elementwise, library, native, pool, softmax, target
+from qengine.kernels.emit import elementwise, flip, library, native, pool, softmax, target
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
 from qengine.kernels.emit.convolution import plan_convolution
 from qengine.kernels.emit.crew import HELP, LEAD
@@ -28,11 +28,11 @@ from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.move import plan_moves
 from qengine.kernels.emit.plan import Eight, Plan, result, source
-from qengine.kernels.emit.program import WALK
 from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, plan_quantize
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
+from qengine.kernels.emit.walker import WALK
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
 from qengine.kernels.reference.resize import Places
@@ -112,7 +112,7 @@ def plans_of_every_kind(variant):
         places = Places(np.zeros(3, np.int64), np.ones(3, np.int64), np.full(3, 512))
         for rule in ("up", "away"):
             yield plan_resize_bilinear(variant, 1, (2, 2, 70), places, places, signed, rule)
-        yield elementwise.plan_flip(variant, 100)
+        yield flip.plan_flip(variant, 100)
         yield plan_quantize(variant, 0.1, eight, [(9, rule) for rule in ToBytes])
         yield plan_dequantize(variant, eight, 0.1, [(9, rule) for rule in ToFloats])
         for index, value in itertools.product((256, 65536), (np.uint8, np.int16, np.float32)):

@@ -73,7 +73,7 @@ def cased(index: int) -> Case:
     def inputs(rng: np.random.Generator) -> Sequence[Array]:
         return [np.array(index, np.int32), *rng.normal(0, 1, (2, 4)).astype(np.float32)]
 
-    return Case(f"case_{index}", build, inputs, beyond=("reference",))
+    return Case(f"case_{index}", build, inputs, refused=("reference",))
 
 
 def choices() -> Iterator[Case]:
@@ -204,7 +204,7 @@ def looked_up(to_strings: bool) -> Case:
         wanted = rng.integers(0, 4, (2, 3))
         return [np.where(wanted == 3, 77, numbers[wanted]) if to_strings else words[wanted]]
 
-    return Case(f"table_to_{'strings' if to_strings else 'numbers'}", build, inputs, beyond=("reference",))
+    return Case(f"table_to_{'strings' if to_strings else 'numbers'}", build, inputs, refused=("reference",))
 
 
 def states() -> Iterator[Case]:

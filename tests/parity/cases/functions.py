@@ -88,7 +88,7 @@ def function(
         lambda rng: [fed(type_, point, positive)],
         within=2e-5,
         calls=1,
-        beyond=("reference",) if lacking else (),
+        refused=("reference",) if lacking else (),
     )
 
 
@@ -192,7 +192,7 @@ def odd_numbers() -> Iterator[Case]:
             return [b.add(op, [b.input("x", (len(odd),))])]
 
         lacking = ("reference",) if isinstance(op, NOT_IN_REFERENCE) else ()
-        yield Case(f"{name}_of_odd_numbers", build, lambda rng: [np.array(odd, np.float32)], 1e-4, 1, beyond=lacking)
+        yield Case(f"{name}_of_odd_numbers", build, lambda rng: [np.array(odd, np.float32)], 1e-4, 1, refused=lacking)
 
 
 def powers() -> Iterator[Case]:

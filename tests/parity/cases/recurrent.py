@@ -84,8 +84,8 @@ def lstm(
             *(f"{k}_{v}" for k, v in options.items()),
         ]
     )
-    beyond = ("reference",) if has["diagonal"] else ()
-    return Case(label.lower(), build, within=1e-4, calls=3, beyond=beyond)
+    refused = ("reference",) if has["diagonal"] else ()
+    return Case(label.lower(), build, within=1e-4, calls=3, refused=refused)
 
 
 def svdfs() -> Iterator[Case]:

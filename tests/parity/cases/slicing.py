@@ -98,8 +98,8 @@ def updated(rng: Generator) -> Example:
 
 CASES = [
     *swept("strided_slice_swept", 20, strided),
-    *swept("strided_slice_reshaped", 8, reshaped, beyond=("reference",)),
-    *swept("strided_slice_counted", 3, counted, beyond=("reference",)),
+    *swept("strided_slice_reshaped", 8, reshaped, refused=("reference",)),
+    *swept("strided_slice_counted", 3, counted, refused=("reference",)),
     *swept("slice_swept", 10, sliced),
     *swept("split_swept", 5, split),
     *swept("split_v_swept", 5, split_v),
