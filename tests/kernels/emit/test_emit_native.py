@@ -24,6 +24,7 @@ from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING
 from qengine.kernels.emit.dynamic.layer import Layer as DynamicLayer
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.float32.pieces import ANY
+from qengine.kernels.emit.float32.training import GRADIENT
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.move import plan_moves
@@ -148,11 +149,11 @@ def recurrent_plans(variant):
         cell = Cell(*gates, exponent, rule, 1, 1, cell_clip=clip)
         yield plan_lstm(variant, 2, 1, cell, time_major=True, output_state=source(1), cell_state=source(2))
     times = np.ones((6, 4), np.int16)
-    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1), rule, rule, state=source(1))
+    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1, 1), rule, rule, state=source(1))
 
 
 def kernels_of_every_kind(variant):
-    drivers = {HELP.name, LEAD.name, WALK.name}
+    drivers = {HELP.name, LEAD.name, WALK.name, f"{GRADIENT.name}_3_3_{variant.lanes}"}
     every = [*plans_of_every_kind(variant), *recurrent_plans(variant)]
     return sorted(drivers.union(*(compiled.kernels for compiled in every)))
 
