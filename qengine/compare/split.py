@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..model import Graph, Tensor
+from ..model import Graph, Node, Tensor
 from ..op import Array
 from ..packing import integer_range
 from .budget import PARTS
@@ -129,3 +129,9 @@ def source_of(graph: Graph, index: int) -> int:
     while (node := producers.get(index)) is not None and node.op.name in ("QUANTIZE", "DEQUANTIZE"):
         index = node.inputs[0]
     return index
+
+
+def made_by(graph: Graph, node: Node) -> Node:
+    """The node whose outputs one converts (QUANTIZE, DEQUANTIZE), itself where it computes, or where none does."""
+    source = source_of(graph, node.outputs[0]) if node.outputs else -1
+    return next((other for other in graph.nodes if source in other.outputs), node)
