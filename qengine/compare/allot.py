@@ -15,12 +15,11 @@ from ..samples import Sample, fed
 from .budget import PARTS, Budget, Layer
 from .kernels import Kernels, Unchecked
 from .layers import layers_of
-from .recording import Feed, Recording, real_values, step_of
+from .recording import CONVERSIONS, Feed, Recording, is_quantized, real_values, step_of
 from .runners import Engine
 from .sides import counterparts
 from .split import Inputs, Step, constant_of, source_of, split
 
-CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
 REPLACED = {("AVERAGE_POOL_2D", "MEAN")}
 """Operators of the float model, and those that quantizing puts in their place."""
 
@@ -109,7 +108,7 @@ class _Graph:
         tensors = [self.graphs[1].tensors[i] for i in (*two.inputs, *two.outputs) if i >= 0]
         constants = [constant_of(self.graphs[1], i) for i in two.inputs if i >= 0]
         reals = all(self.graphs[0].tensors[i].type.dtype.kind == "f" for i in one.outputs)
-        return reals and any(_is_quantized(t) for t in (*tensors, *constants) if t is not None)
+        return reals and any(is_quantized(t) for t in (*tensors, *constants) if t is not None)
 
     def add(self, sample: Sample) -> None:
         feeds = self._feeds(sample)
@@ -217,11 +216,6 @@ class _Graph:
                 sums.stretch,
                 self.number,
             )
-
-
-def _is_quantized(tensor: Tensor) -> bool:
-    q = tensor.quantization
-    return tensor.type.dtype.kind in "iu" and q is not None and (not q.is_affine or q.scale is not None)
 
 
 def _weights(graph: Graph, node: Node) -> tuple[bool, int]:

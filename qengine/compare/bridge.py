@@ -8,6 +8,7 @@ from functools import cached_property
 from ..model import Graph, Model, Node, TensorType
 from ..op import Array
 from .layers import Layers, layers_of
+from .recording import is_quantized
 from .sides import counterparts
 
 
@@ -72,7 +73,6 @@ INTEGERS = 2
 def _coarseness(model: Model) -> int:
     """0: all in float32, 1: with constants of 16 bits, INTEGERS."""
     tensors = [tensor for graph in model.graphs for tensor in graph.tensors]
-    quantized = (tensor.quantization for tensor in tensors if tensor.type.dtype.kind in "iu")
-    if any(q is not None and (not q.is_affine or (q.scale is not None and len(q.scale) > 0)) for q in quantized):
+    if any(is_quantized(tensor) for tensor in tensors):
         return INTEGERS
     return 1 if any(tensor.type is TensorType.FLOAT16 for tensor in tensors) else 0

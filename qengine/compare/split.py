@@ -16,6 +16,7 @@ from ..model import Graph, Node, Tensor
 from ..op import Array
 from ..packing import integer_range
 from .budget import PARTS
+from .recording import CONVERSIONS
 
 Compute = Callable[[Sequence[Array | None]], Array]
 
@@ -126,7 +127,7 @@ def constant_of(graph: Graph, index: int) -> Tensor | None:
 def source_of(graph: Graph, index: int) -> int:
     """The tensor that one is, before conversions (QUANTIZE, DEQUANTIZE)."""
     producers = {i: node for node in graph.nodes for i in node.outputs}
-    while (node := producers.get(index)) is not None and node.op.name in ("QUANTIZE", "DEQUANTIZE"):
+    while (node := producers.get(index)) is not None and node.op.name in CONVERSIONS:
         index = node.inputs[0]
     return index
 

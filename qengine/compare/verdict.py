@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from ..kernels.profile import Profile
-from ..model import Graph, Model, Node, Tensor
+from ..model import Graph, Model, Node, Tensor, TensorType
 from ..op import Array
 from .bridge import Bridge
 from .kernels import Kernels, Unchecked
@@ -262,6 +262,8 @@ def _beyond_rounding(a: Tensor, b: Tensor) -> int:
     allowed, inside = np.zeros(()), np.ones((), bool)
     for tensor in (a, b):
         q = tensor.quantization
+        if tensor.type is TensorType.FLOAT16:
+            allowed = allowed + np.spacing(np.abs(tensor.array)).astype(np.float64)
         if tensor.type.dtype.kind not in "iu" or q is None or q.scale is None:
             continue
         shape = [-1 if i == q.axis else 1 for i in range(tensor.array.ndim)] if len(q.scale) > 1 else []
