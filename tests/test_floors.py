@@ -30,7 +30,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"demo"}, {"testing", "pytest_plugin"}, {"report"}),
     ({"cli", "__main__"},),
 )
-BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
+BESIDE = {("interpreter", "tflite"), ("train", "ptq"), ("compare", "ptq")}
 HEAVY = {"numba", "llvmlite", "tflite", "flatbuffers", "click", "rich", "ai_edge_litert"}
 
 PACKAGE = Path(qengine.__file__).parent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from ..model import Model
 from ..op import Array
 from ..samples import Progress, Sample, count_of, fed, samples_of
+from .allot import budget_of
+from .budget import Budget
 from .comparison import Comparison, NodeComparison
 from .kernels import Unchecked
 from .measure import Errors, errors_between
 from .recording import Feed, Recording, computed, random_sample, real_values, step_of
 from .sides import Saved, Side, counterparts, sides_of
+from .split import source_of
 from .verdict import Judge, Judgement, Pair, Verdict, node_of
+
+BUDGETED = 4
+"""On so many samples, the first ones, budgets are measured."""
 
 
 def compare(
@@ -41,12 +46,14 @@ def compare(
     """
     sides = sides_of(a, b)
     comparing: dict[int, _Graph] = {}
+    first: list[Sample] = []
     done = 0
     total = count_of(samples)
     for sample in islice(_samples(sides, samples, seed), limit):
         if sample.graph not in comparing:
             comparing[sample.graph] = _Graph(sides, sample.graph)
         comparing[sample.graph].add(sample)
+        first += [sample] if done < BUDGETED else []
         done += 1
         if progress is not None:
             progress(done, total if limit is None or total is None else min(total, limit))
@@ -56,7 +63,16 @@ def compare(
     nodes = tuple(node for part in comparing.values() for node in part.results())
     unmatched = tuple(name for part in comparing.values() for name in part.unmatched())
     outputs = sides[0].model.graphs[graph.number].outputs
-    return Comparison((sides[0].label, sides[1].label), done, nodes, outputs, unmatched)
+    labels = sides[0].label, sides[1].label
+    return Comparison(labels, done, nodes, outputs, unmatched, lambda: _budget(sides, first))
+
+
+def _budget(sides: tuple[Side, Side], samples: Sequence[Sample]) -> Budget | None:
+    """The second side's budget against the first, where that is float and the second has other grids."""
+    graphs = [side.model.graphs[0] for side in sides]
+    if sides[0].model is sides[1].model or any(step_of(t) is not None for t in graphs[0].tensors if not t.is_constant):
+        return None
+    return budget_of(sides[0].model, sides[1].model, samples, sides[1].runner.profiles[0])
 
 
 def _samples(sides: tuple[Side, Side], samples: Any, seed: int) -> Iterator[Sample]:
@@ -142,20 +158,25 @@ class _Graph:
     def _local(
         self, i: int, feeds: tuple[Feed, Feed], recordings: tuple[Recording, Recording], whole: Errors
     ) -> Errors | None:
-        """What the second side's node makes of the first side's inputs, against the first side's output."""
-        other, j = self.others[i], self.matched[i]
+        """What the second side's node makes of the first side's inputs, against the first side's output.
+
+        Where the second side only converts a tensor (QUANTIZE, DEQUANTIZE), it is what it was before that.
+        """
+        graph = self.graphs[1]
+        j = source_of(graph, self.matched[i])
+        other = node_of(self.sides[1].model, self.number, j)
         if other is None:
             return None
-        node = self.graphs[1].nodes[other]
+        node = graph.nodes[other]
         back = {theirs: ours for ours, theirs in self.matched.items()}
         moved: dict[int, Array] = {}
         for k in node.inputs:
             if k >= 0 and k in recordings[1]:
-                if back.get(k) not in recordings[0]:
+                ours = back.get(k, back.get(source_of(graph, k), -1))
+                if ours not in recordings[0]:
                     return None
-                ours = back[k]
-                moved[k] = _converted(self.graphs[0].tensors[ours], recordings[0][ours], self.graphs[1], k)
-        if all(np.array_equal(array, recordings[1][k]) for k, array in moved.items()):
+                moved[k] = _converted(self.graphs[0].tensors[ours], recordings[0][ours], graph, k)
+        if j == self.matched[i] and all(np.array_equal(array, recordings[1][k]) for k, array in moved.items()):
             return whole
         profile = self.sides[1].runner.profiles[0]
         try:
@@ -163,7 +184,7 @@ class _Graph:
         except Unchecked:
             return None
         made = outputs[node.outputs.index(j)]
-        return errors_between((self.graphs[0].tensors[i], recordings[0][i]), (self.graphs[1].tensors[j], made))
+        return errors_between((self.graphs[0].tensors[i], recordings[0][i]), (graph.tensors[j], made))
 
     def results(self) -> Iterator[NodeComparison]:
         graph = self.graphs[0]
@@ -204,8 +225,3 @@ def _converted(tensor: Any, values: Array, graph: Any, index: int) -> Array:
     if values.dtype.kind not in "fiub":
         return values
     return fed(other, np.asarray(real_values(tensor, values)).astype(np.float32))
-
-
-def model_of(source: Any) -> Model:
-    """The model of whatever `compare` takes for one side."""
-    return sides_of(source, source)[0].model

@@ -74,6 +74,14 @@ def sides_of(a: Any, b: Any) -> tuple[Side, Side]:
     return one, two
 
 
+def model_of(source: Any) -> Model:
+    """The model of whatever `compare` takes for one side."""
+    model, _, label = _split(source)
+    if model is None:
+        raise ValueError(f"expected a model, got {label!r}")
+    return model
+
+
 def _given(own: Model | None, other: Model | None) -> Model:
     found = other if own is None else own
     assert found is not None

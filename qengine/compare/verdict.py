@@ -19,6 +19,7 @@ from ..op import Array
 from .kernels import Kernels, Unchecked
 from .recording import Feed, Recording, real_values
 from .sides import Side
+from .split import constant_of
 
 WITHIN = 1e-4
 """How far floats may be off, as a part of the largest magnitude of the tensor: sums are added in another order."""
@@ -148,8 +149,10 @@ class Judge:
         for weights in one.op.weights:
             if max(weights.input, 0) >= min(len(one.inputs), len(two.inputs)):
                 continue
-            a, b = graphs[0].tensors[one.inputs[weights.input]], graphs[1].tensors[two.inputs[weights.input]]
-            if a.is_constant and b.is_constant and a.shape == b.shape and _readable(a) and _readable(b):
+            if min(one.inputs[weights.input], two.inputs[weights.input]) < 0:
+                continue
+            a, b = (constant_of(g, n.inputs[weights.input]) for g, n in zip(graphs, (one, two), strict=True))
+            if a is not None and b is not None and a.shape == b.shape and _readable(a) and _readable(b):
                 off = _beyond_rounding(a, b)
                 if off:
                     return Judgement(Verdict.FAULT, f"{off} of the weights {a.name!r} differ by more than a step")
@@ -168,6 +171,8 @@ class Judge:
                 continue
             a, b = graphs[0].tensors[i], graphs[1].tensors[j]
             if a.type is not b.type or (not a.is_constant and a.quantization != b.quantization):
+                return False
+            if a.is_constant != b.is_constant:
                 return False
         return True
 

@@ -22,8 +22,8 @@ Native = Callable[[Target], Compiled | str]
 
 @cache
 def _unary() -> Mapping[Callable[..., AnyArray], str]:
-    """Emitted twins of functions of one float32 array. Subnormal numbers matter to none but `newton`, which drops
-    them."""
+    """Emitted twins of functions of one float32 array. Subnormal numbers matter to none but those which
+    drop them, and to the roundings of _NORMAL."""
     activations, eigen_floats, xnnpack_floats = reference.activations, reference.eigen_floats, reference.xnnpack_floats
     return {
         np.negative: "neg",
@@ -45,13 +45,28 @@ def _unary() -> Mapping[Callable[..., AnyArray], str]:
         xnnpack_floats.gelu: "xnnpackgelu",
         xnnpack_floats.gelu_tanh: "xnnpackgelutanh",
         xnnpack_floats.hard_swish: "xnnpackhardswish",
+        xnnpack_floats.sqrt: "sqrtnewton",
+        xnnpack_floats.log: "lognormal",
+        xnnpack_floats.sin: "sine",
+        xnnpack_floats.cos: "cosine",
+        activations.log: "log",
+        np.floor: "floor",
+        np.ceil: "ceil",
+        np.rint: "rint",
+        np.sign: "sign",
         eigen_floats.tanh: "eigentanh",
         eigen_floats.logistic: "eigenlogistic",
     }
 
 
-def native_unary(function: Callable[[FloatingArray], FloatingArray], specs: Specs) -> Native | None:
-    """The emitted twin of a reference function, if it has one."""
+_NORMAL = {"floor": "floornormal", "ceil": "ceilnormal"}
+"""Roundings, and their forms for which subnormal numbers are 0."""
+
+
+def native_unary(
+    function: Callable[[FloatingArray], FloatingArray], specs: Specs, *, flush: bool = False
+) -> Native | None:
+    """The emitted twin of a reference function, if it has one; subnormal numbers as 0 to `flush`."""
     parameter = 0.0
     if isinstance(function, partial) and function.func is reference.activations.leaky_relu:
         name: str | None = "leaky"
@@ -60,7 +75,8 @@ def native_unary(function: Callable[[FloatingArray], FloatingArray], specs: Spec
         name = _unary().get(function)
     if name is None or not _is_float32(specs):
         return None
-    return lambda target: float32.elementwise.plan_unary(target, name, specs.output().size, parameter=parameter)
+    chosen = _NORMAL.get(name, name) if flush else name
+    return lambda target: float32.elementwise.plan_unary(target, chosen, specs.output().size, parameter=parameter)
 
 
 def native_clamp(specs: Specs, low: float, high: float) -> Native | None:

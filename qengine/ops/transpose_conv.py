@@ -106,6 +106,7 @@ class TransposeConv(Op):
             needs_bias=False,
             bias_type=self.quantized_bias_type,
             native=lambda target, layer: plan_transposed(target, emitted, layer, input=2),
+            native_float=lambda target, layer: float32.transposed.plan_transposed(target, emitted, layer, input=2),
             native_wide=lambda target, layer: wide_transposed(target, emitted, layer, input=2),
         )
 

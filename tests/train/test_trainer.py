@@ -1,4 +1,4 @@
-"""The trainer: reproducible steps, checkpoints, early stopping, what stays and what is kept, and where data comes from."""
+"""The trainer: reproducible steps, checkpoints, early stopping, what stays and is kept, where data comes from."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_ranges_are_followed_until_they_are_frozen() -> None:
     made = tuned(lambda: iter(larger[0]), epochs=6, progress=told, freeze_ranges=0.5, optimizer=SGD(0.0))
     seen = made.history.column("frozen")
     assert seen == [False, False, False, True, True, True]
-    ((low, high),) = (made.network.ranges[0].ends,)
+    ((_, high),) = (made.network.ranges[0].ends,)
     assert high > float(IMAGES[:8].max()) * 1.05
     assert high < float(IMAGES[:8].max()) * 2
     frozen = tuned(lambda: iter(IMAGES[:8] * 10), epochs=2, freeze_ranges=0.0, optimizer=SGD(0.0))

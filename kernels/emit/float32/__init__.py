@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ...first_use import modules_of
 
 if TYPE_CHECKING:
+    from . import batch_matmul as batch_matmul
     from . import convolution as convolution
     from . import dense as dense
     from . import depthwise as depthwise
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from . import layer as layer
     from . import pieces as pieces
     from . import pool as pool
+    from . import recurrent as recurrent
+    from . import resize as resize
     from . import softmax as softmax
     from . import sums as sums
+    from . import transposed as transposed
 
 __getattr__ = modules_of(__name__)

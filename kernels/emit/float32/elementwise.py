@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from ..elementwise import broadcast_runs
 from ..language import F32, Function, Value
 from ..pieces import BLOCK, store
@@ -15,16 +17,39 @@ from .functions import (
     clamp,
     exponential,
     exponential_less_one,
+    logarithm,
     logistic,
     magnitude,
+    rounded,
+    sine,
     square_root,
     tanh,
     without_subnormals,
+    without_turns,
 )
 from .pieces import ANY, Clamp, Clamping, multiply_add, real
 
 Unary = Callable[[Value, Value], Value]
 Binary = Callable[[Value, Value], Value]
+
+
+def _unconverged(x: Value, root: Value) -> Value:
+    """Beyond 2**126 the last step of XNNPACK's roots doesn't converge: 1.5 times the root."""
+    return (x > 2.0**126).select((x < math.inf).select(root * 1.5, root), root)
+
+
+def _log_of_any(x: Value) -> Value:
+    """Subnormal numbers as 2**24 times themselves first."""
+    tiny = (x < 2.0**-126).select((x > 0.0).select(x * 2.0**24, x), x)
+    result = (x < 2.0**-126).select(logarithm(tiny) - 24 * math.log(2.0), logarithm(x))
+    return (x < 0.0).select(math.nan, result)
+
+
+def _cosine(x: Value, _: Value) -> Value:
+    """sin(pi / 2 - x)"""
+    half_pi = float(np.float32(np.pi / 2))
+    turned = x.function.constant(half_pi, x.type) - without_turns(x)
+    return sine(turned + (math.pi / 2 - half_pi))
 
 
 def _gelu_tanh(x: Value, _: Value) -> Value:
@@ -41,6 +66,17 @@ UNARY: dict[str, Unary] = {
     "sqrt": lambda x, p: square_root(x),
     "rsqrt": lambda x, p: x.function.constant(1.0, x.type).divide(square_root(x)),
     "newton": lambda x, p: approximations.reciprocal_root(x),
+    "sqrtnewton": lambda x, p: _unconverged(without_subnormals(x), square_root(without_subnormals(x))),
+    "floor": lambda x, p: rounded(x, "floor"),
+    "ceil": lambda x, p: rounded(x, "ceil"),
+    "rint": lambda x, p: rounded(x, "rint"),
+    "floornormal": lambda x, p: rounded(without_subnormals(x), "floor"),
+    "ceilnormal": lambda x, p: rounded(without_subnormals(x), "ceil"),
+    "sign": lambda x, p: (x > 0.0).select(1.0, (x < 0.0).select(-1.0, x)),
+    "log": lambda x, p: _log_of_any(x),
+    "lognormal": lambda x, p: (x * math.sqrt(2)).equals(math.inf).select(math.inf, logarithm(x)),
+    "sine": lambda x, p: sine(without_turns(x)),
+    "cosine": _cosine,
     "exp": lambda x, p: exponential(x),
     "expofnumber": lambda x, p: x.equals(x).select(exponential(x), 0.0),
     "logistic": lambda x, p: logistic(x),
@@ -60,7 +96,8 @@ UNARY: dict[str, Unary] = {
 }
 """By name: the function of x and of a number p that comes with the row.
 
-newton: XNNPACK's way to 1 / sqrt(x). expofnumber: exp with NaN giving 0."""
+newton, sqrtnewton: XNNPACK's ways to 1 / sqrt(x) and sqrt(x). normal: subnormal numbers are 0. lognormal: XNNPACK's.
+sine, cosine: its, too. expofnumber: exp with NaN giving 0."""
 
 BINARY: dict[str, Binary] = {
     "add": lambda a, b: a + b,

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import native
-from ..crew import HEADER
 from ..language import F32, Function
 from ..plan import SLACK, Family
-from ..program import WALK
 from ..target import Target
+from ..walker import HEADER, WALK
 from .depthwise import WINDOW
 from .layer import Floats
 from .pieces import ANY, multiply_add, spans, zeros
