@@ -57,6 +57,9 @@ _NAMES = [name for name in SCHEMES if name != "float"]
     metavar="DB",
     help="Change the recipe as the error budget advises until every output has so many dB. Exit status 1 if none does.",
 )
+@click.option(
+    "--refine/--no-refine", default=None, help="Whether samples may show how to lose less than TensorFlow's converter."
+)
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Where the whole report goes, as JSON.")
 @json_option
 def command(
@@ -78,7 +81,7 @@ def command(
     """
     stderr = Console(stderr=True)
     try:
-        recipe = recipe_of(recipe_text, {key: value for key, value in changes.items() if value})
+        recipe = recipe_of(recipe_text, {key: value for key, value in changes.items() if value not in (None, ())})
         ranges = None if ranges_path is None else Ranges.load(ranges_path)
         with _bar(stderr) if stderr.is_terminal and not as_json else nullcontext() as bar:
             progress = None if bar is None else _advance(bar)

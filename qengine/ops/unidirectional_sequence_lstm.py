@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
@@ -113,7 +113,7 @@ class UnidirectionalSequenceLstm(Op):
         function = _FUNCTIONS.get(self.fused_activation_function)
         if function is None:
             return f"no native kernel for a cell's {self.fused_activation_function.name}"
-        found = []
+        found: list[Any] = []
         for index in (layout.input_weights, layout.recurrent_weights, layout.bias):
             own = [specs.optional(index(gate)) for gate in range(4)]
             values = [None if spec is None else spec.value for spec in own]
@@ -125,7 +125,7 @@ class UnidirectionalSequenceLstm(Op):
         first, second, _ = of_rank(specs.input(0), 3, "inputs[0]")
         steps, batch = (first, second) if self.time_major else (second, first)
         states = source(layout.output_state), source(layout.cell_state)
-        cell = float32.recurrent.Cell(*found, function, self.cell_clip)
+        cell = float32.recurrent.Cell(found[0], found[1], found[2], function, self.cell_clip)
         return float32.recurrent.plan_lstm(
             target, steps, batch, cell, time_major=self.time_major, output_state=states[0], cell_state=states[1]
         )

@@ -97,7 +97,7 @@ class Trainer:
             if done >= settings.freeze_ranges * of and settings.freeze_ranges < 1:
                 self.freeze_ranges()
             rate = settings.optimizer.rate * settings.schedule.factor(done, of)
-            measured = self._learn(batch, rate)
+            measured = self.learn(batch, rate)
             loss, samples = loss + measured.loss * batch.size, samples + batch.size
             right, judged = right + measured.right, judged + measured.judged
             if progress is not None:
@@ -120,7 +120,7 @@ class Trainer:
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(data))
         return data.batches(self.settings.batch_size, order.tolist())
 
-    def _learn(self, batch: Batch, rate: float) -> Measured:
+    def learn(self, batch: Batch, rate: float) -> Measured:
         """One step."""
         settings = self.settings
         measured = self.objective.measure(batch, training=True, seed=(settings.seed, self.step))
