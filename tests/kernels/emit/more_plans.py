@@ -8,6 +8,7 @@ import numpy as np
 
 from qengine.kernels.emit import extremes, numbers
 from qengine.kernels.emit.batch_matmul import Product, plan_batch_matmul
+from qengine.kernels.emit.gather import Slices, plan_gather
 from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FixedRule, FloatRule
@@ -18,6 +19,8 @@ from qengine.kernels.emit.wide.layer import Layer, WideRealRule, WideRule
 def more_plans(variant):
     yield from number_plans(variant)
     yield from wide_plans(variant)
+    for bits, size in itertools.product((16, 32, 64), (*(1 << n for n in range(7)), 200)):
+        yield plan_gather(variant, Slices(1, 1, 3, 2, size), bits, (0, 1), "inputs[1]")
     eight = Eight(True, 3)
     for n, swapped, zero in itertools.product((20, 70), (False, True), (0, 3)):
         shapes = (2, 3, 9), (2, n, 9) if swapped else (2, 9, n)
