@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from float_plans import float_plans
 from fresh import fresh_process
+from more_plans import more_plans
 
 from qengine.kernels.emit import elementwise, flip, library, native, pool, softmax, target
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
@@ -107,6 +108,7 @@ def plans_of_every_kind(variant):
             scale = CommonScale.of(Scales(0.1, 0.2, 0.3), ZeroPoints(0, 0, 0), 20)
             for sign, vectors in ((1, None), (1, Vectors(210, 16, True)), (-1, None)):
                 yield plan_add_fixed(variant, (3, 70), b_shape, *[eight] * 3, scale, sign, low, high, vectors)
+            yield plan_add_fixed(variant, (3, 70), b_shape, *[eight] * 3, scale, -1, low, high, square=True)
             yield elementwise.plan_mul(
                 variant, (3, 70), b_shape, eight, eight, eight, FloatRule(np.full(1, 0.01, np.float32)), low, high
             )
@@ -124,6 +126,7 @@ def plans_of_every_kind(variant):
         table = rng.permutation(100)[:, None] * size + np.arange(size)
         yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     yield from float_plans(variant)
+    yield from more_plans(variant)
     yield from dynamic_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
