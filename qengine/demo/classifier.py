@@ -33,5 +33,6 @@ def network(seed: int = 0) -> Model:
 
 def trained(digits: Digits, *, seed: int = 0, epochs: int = EPOCHS, progress: Told | None = None) -> Model:
     """The network trained on digits, as a float file holds it."""
-    how = {"epochs": epochs, "optimizer": Adam(3e-3), "seed": seed}
-    return fit(network(seed), digits.images, digits.labels, progress=progress, **how).model
+    return fit(
+        network(seed), digits.images, digits.labels, progress=progress, epochs=epochs, optimizer=Adam(3e-3), seed=seed
+    ).model
