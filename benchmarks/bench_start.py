@@ -2,12 +2,14 @@
 
     python benchmarks/bench_start.py MODEL ... [--rounds 5] [--json]
 
-Every measurement is a process of its own, from the start of Python to the first answer; engines alternate. A cold run
-of qengine has an empty folder for its cache, a warm one the folder that the cold one left. Memory is the resident set
-after the first answer, beyond that of Python with NumPy alone (and, for qengine, with llvmlite, which it needs only to
-link code: about 64 MB). The peer is the real runtime's default kernel set.
+Every measurement is a process of its own, from the start of Python to its end after the first answer; engines
+alternate. A cold run of qengine has an empty folder for its cache, a warm one the folder that the cold one left. Memory
+is the most that was resident until the first answer, kernels in the cache: of the whole process, and beyond what Python
+with NumPy alone takes. The peer is the real runtime's default kernel set.
 
-What the numbers don't mean: files are in the system's cache, as they are the second time a program starts.
+What the numbers don't mean: files are in the system's cache, as they are the second time a program starts. Where Python
+may not keep bytecode (PYTHONDONTWRITEBYTECODE), qengine's own modules are compiled at every start, which takes another
+0.1 s; installed packages have theirs. On systems other than x86-64 Linux, LLVM links the kernels: some 30 ms and 46 MB.
 """
 
 from __future__ import annotations
@@ -25,10 +27,9 @@ from pathlib import Path
 
 from qengine.latency import about
 
-MEMORY = """
-def resident():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+PEAK = """
+with open("/proc/self/status") as status:
+    print(next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM")))
 """
 ANSWER = """
 it = Interpreter(model_path=sys.argv[1], num_threads=1)
@@ -39,7 +40,6 @@ it.invoke()
 it.get_tensor(it.get_output_details()[0]["index"])
 """
 OURS, THEIRS = "from qengine import Interpreter", "from ai_edge_litert.interpreter import Interpreter"
-LLVM = "import llvmlite.binding as llvm\nllvm.initialize_native_target()\nllvm.initialize_native_asmprinter()\n"
 
 
 def run(code: str, *arguments: str, environment: Mapping[str, str] | None = None) -> tuple[float, str]:
@@ -65,19 +65,18 @@ def first_answers(model: str, rounds: int) -> dict[str, float]:
 
 
 def memory(model: str) -> dict[str, float]:
-    """Megabytes of the resident set, kernels in the cache already."""
+    """Megabytes resident at most, kernels in the cache already."""
 
-    def grown(before: str, after: str) -> tuple[float, float]:
-        code = f"import sys, numpy as np\n{MEMORY}\n{before}\nbase = resident()\n{after}\nprint(base, resident())"
-        base, end = (int(word) / 1e6 for word in run(code, model)[1].split())
-        return end - base, end
+    def peak(*parts: str) -> float:
+        code = "\n".join(["import sys, numpy as np", *parts, PEAK])
+        return int(run(code, model)[1].split()[-1]) / 1e6
 
     run(f"import sys, numpy as np\n{OURS}\n{ANSWER}", model)
-    beyond, whole = grown(LLVM, f"{OURS}\n{ANSWER}")
-    theirs, their_whole = grown("", f"{THEIRS}\n{ANSWER}")
-    numbers = {"growth beyond llvmlite (MB)": beyond, "whole (MB)": whole}
-    numbers |= {"runtime's growth (MB)": theirs, "runtime's whole (MB)": their_whole}
-    return {name: round(number, 1) for name, number in numbers.items()}
+    base, ours, theirs = peak(), peak(OURS, ANSWER), peak(THEIRS, ANSWER)
+    numbers = {"whole (MB)": ours, "growth (MB)": ours - base}
+    numbers |= {"runtime's whole (MB)": theirs, "runtime's growth (MB)": theirs - base}
+    numbers |= {"growth / runtime's": (ours - base) / (theirs - base)}
+    return {name: round(number, 2) for name, number in numbers.items()}
 
 
 def imports(rounds: int) -> dict[str, float]:

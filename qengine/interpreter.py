@@ -9,19 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import tflite
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
 from .model import Blockwise, External, Model, Quantization, Signature, Tensor, TensorType
-from .op import Array
+from .op import Array, CustomKernel
 from .program import Program, Runtime
 from .sparsity import stored
-from .tflite import check_model, embed, load
 from .versions import check_versions
+
+if TYPE_CHECKING:
+    from .custom import CustomOperators
 
 Details = dict[str, Any]
 
@@ -54,6 +56,7 @@ class Interpreter:
     model_path: str or path; model_content: bytes; or model: a `Model`. Exactly one of the three.
     profile: "xnnpack", "optimized" or "reference" (or a Profile); it replaces experimental_op_resolver_type.
     num_threads: at least 1; default 1.
+    custom_operators: kernels of custom operators by name (`CustomOperator`); they go before those qengine comes with.
     debug: runs the model node by node, with guard bytes around every tensor in native memory: invoke raises
     RuntimeError, naming the node, where one was overwritten. Slow.
     The experimental delegate options change nothing here, since no profile's numbers depend on them; a delegate
@@ -79,6 +82,7 @@ class Interpreter:
         *,
         model: Model | None = None,
         profile: str | Profile | None = None,
+        custom_operators: Mapping[str, CustomKernel] | None = None,
         debug: bool = False,
     ) -> None:
         self._profile = _choose_profile(experimental_op_resolver_type, profile)
@@ -94,7 +98,12 @@ class Interpreter:
         self._compress = bool(experimental_compress_quantization_zero_points)
         self._keep_all = bool(experimental_preserve_all_tensors)
         self._runtime = Runtime(
-            self._model, self._profile, keep_all=self._keep_all, guard=debug, threads=num_threads or 1
+            self._model,
+            self._profile,
+            keep_all=self._keep_all,
+            guard=debug,
+            threads=num_threads or 1,
+            kernels=custom_operators,
         )
         self._shapes: dict[tuple[int, int], tuple[int, ...]] = {}
         self._programs: dict[int, Program] = {}
@@ -400,6 +409,26 @@ class Interpreter:
         return SignatureRunner(self, signature_key)
 
 
+class InterpreterWithCustomOps(Interpreter):
+    """An Interpreter whose custom operators are registered by functions, as LiteRT's class of this name has it.
+
+    custom_op_registerers: functions, called with a `CustomOperators` to whose `add(name, operator)` they give theirs.
+    LiteRT's own registerers, names of native functions among them, can't be used: ValueError.
+    """
+
+    def __init__(
+        self, custom_op_registerers: Sequence[Callable[[CustomOperators], object]] | None = None, **arguments: Any
+    ) -> None:
+        from .custom import CustomOperators  # other interpreters don't need it
+
+        operators = CustomOperators(arguments.pop("custom_operators", None) or {})
+        for register in custom_op_registerers or ():
+            if not callable(register):
+                raise ValueError(f"expected registerers to be Python functions, got {register!r}")
+            register(operators)
+        super().__init__(custom_operators=operators, **arguments)
+
+
 class SignatureRunner:
     """Calls one signature: arrays by input name in, a dictionary of copies by output name out."""
 
@@ -480,10 +509,10 @@ def _open(path: str | os.PathLike[str] | None, content: bytes | None, model: Mod
             raise TypeError(f"expected model_content as bytes, got {type(content).__name__}")
         if not path and not content:
             raise ValueError("`model_path` or `model_content` must be specified.")
-        model = load(path if path else content or b"")
+        model = tflite.load(path if path else content or b"")
         if path and any(isinstance(tensor.data, External) for graph in model.graphs for tensor in graph.tensors):
-            model = embed(model, Path(path).parent)
-    check_model(model)
+            model = tflite.embed(model, os.path.dirname(path))
+    tflite.check_model(model)
     return model
 
 

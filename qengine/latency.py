@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .kernels.emit import native
-from .kernels.emit.elementwise import plan_flip
+from .kernels.emit.flip import plan_flip
 from .kernels.emit.program import Program as Rows
 from .kernels.emit.target import Target
 from .kernels.profile import Profile

@@ -12,14 +12,14 @@ import numpy as np
 
 from . import memory
 from .errors import ModelError, Unsupported
-from .kernels.emit.crew import Crew, processors
+from .kernels import emit
 from .kernels.emit.native import NoNativeCode, variant
 from .kernels.emit.target import Target
 from .kernels.profile import Profile
 from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, TensorType
 from .native import Assembly, Call, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
-from .ops.custom import find
+from .ops import custom
 from .sparsity import dense
 
 _PLAIN = {
@@ -68,7 +68,7 @@ class Runtime:
         self.separate = separate
         self.kernels = dict(kernels or {})
         self.after = after
-        self.crew: Crew | None = None
+        self.crew: emit.crew.Crew | None = None
         self.target: Target | None = None
         self.no_native = "native code was not asked for"
         if os.environ.get("QENGINE_CPU") == "none":
@@ -76,8 +76,8 @@ class Runtime:
         elif native:
             try:
                 self.target = variant()
-                if (size := min(threads, processors())) > 1:
-                    self.crew = Crew(size, self.target)
+                if threads > 1 and (size := min(threads, emit.crew.processors())) > 1:
+                    self.crew = emit.crew.Crew(size, self.target)
             except NoNativeCode as error:
                 self.no_native = str(error)
         self.resources: dict[Any, Any] = {}
@@ -119,7 +119,7 @@ class Runtime:
 
     def custom(self, custom_code: str) -> CustomKernel | None:
         """What reads custom operators of this code, or None."""
-        return self.kernels.get(custom_code) or find(custom_code)
+        return self.kernels.get(custom_code) or custom.find(custom_code)
 
 
 @dataclass
@@ -315,6 +315,7 @@ class Program:
                 self.runtime.guard,
                 self.runtime.crew,
                 self.runtime.separate,
+                self.place,
             )
             actions = self._native.calls()
         for action in actions:

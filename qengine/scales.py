@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .affine import activation_range
+from . import affine
 from .errors import ModelError
 from .kernels.requantizers import Float32, Requantizer, of_products
 from .op import Spec
@@ -53,7 +53,7 @@ def fused_range(fused: ActivationFunctionType, output: Spec, rounding: type[Requ
     scale, point = scale_of(output, "outputs[0]"), zero_point_of(output, "outputs[0]")
     dtype = output.type.dtype
     if rounding is not Float32:
-        return activation_range(fused.name, scale, point, dtype)
+        return affine.activation_range(fused.name, scale, point, dtype)
     limits = np.iinfo(dtype)
     bounds = [np.rint(np.float32(bound) / scale + np.float32(point)) for bound in fused.bounds]
     low, high = (int(np.clip(bound, limits.min, limits.max)) for bound in bounds)
@@ -65,11 +65,11 @@ def zero_point_of(spec: Spec, where: str) -> int:
     q = spec.quantization
     if q is None or q.zero_point is None or len(q.zero_point) == 0:
         raise ModelError(f"expected a zero point for {spec.type.name} tensor {spec.name!r}, got none", where)
-    points = {int(point) for point in q.zero_point}
-    limits = np.iinfo(spec.type.dtype)
-    if len(points) != 1 or not limits.min <= min(points) <= limits.max:
-        raise ModelError(f"expected one zero point within {spec.type.name}, got {sorted(points)[:8]}", where)
-    return points.pop()
+    point, limits = int(q.zero_point[0]), np.iinfo(spec.type.dtype)
+    if not limits.min <= point <= limits.max or (q.zero_point != point).any():
+        got = np.unique(q.zero_point)[:8].tolist()
+        raise ModelError(f"expected one zero point within {spec.type.name}, got {got}", where)
+    return point
 
 
 def exponent_of(scale: float) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from . import memory
-from .kernels.reference.sparse import Level, densify
+from .kernels import reference
 from .model import Buffer, Dimension, Tensor
 from .op import Array
 
@@ -22,7 +22,9 @@ def dense(tensor: Tensor) -> Array:
     assert sparsity is not None
     shape = memory.room(tensor.shape or (), tensor.type.dtype)
     levels = list(_levels(sparsity.dimensions or ()))
-    array = densify(stored(tensor), shape, sparsity.traversal_order or (), levels, sparsity.block_map or ())
+    array = reference.sparse.densify(
+        stored(tensor), shape, sparsity.traversal_order or (), levels, sparsity.block_map or ()
+    )
     array.flags.writeable = False
     return array
 
@@ -37,9 +39,9 @@ def stored(tensor: Tensor) -> Array:
     return np.frombuffer(bytes(tensor.data.data), type_.dtype.newbyteorder("<")).astype(type_.dtype, copy=False)
 
 
-def _levels(dimensions: Iterable[Dimension]) -> Iterable[Level]:
+def _levels(dimensions: Iterable[Dimension]) -> Iterable[reference.sparse.Level]:
     for dimension in dimensions:
         if dimension.segments is None or dimension.indices is None:
-            yield Level(dimension.dense_size)
+            yield reference.sparse.Level(dimension.dense_size)
         else:
-            yield Level(0, dimension.segments.astype(np.int64), dimension.indices.astype(np.int64))
+            yield reference.sparse.Level(0, dimension.segments.astype(np.int64), dimension.indices.astype(np.int64))

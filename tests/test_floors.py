@@ -22,14 +22,15 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"errors"}, {"value"}, {"options"}, {"arena"}, {"digits", "data"}),
     ({"model", "op", "packing"}, {"affine"}),
     ({"shapes", "scales", "delegate", "memory", "sparsity", "versions"}, {"native"}, {"samples"}),
+    ({"custom"},),
     ({"ops"},),
     ({"program"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
-    ({"demo"},),
-    ({"cli", "__main__"}, {"report"}),
+    ({"demo"}, {"testing", "pytest_plugin"}, {"report"}),
+    ({"cli", "__main__"},),
 )
-BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
+BESIDE = {("interpreter", "tflite"), ("train", "ptq"), ("compare", "ptq")}
 HEAVY = {"numba", "llvmlite", "tflite", "flatbuffers", "click", "rich", "ai_edge_litert"}
 
 PACKAGE = Path(qengine.__file__).parent

@@ -43,7 +43,7 @@ def answer(made: qe.Interpreter) -> np.ndarray[tuple[int, ...], np.dtype[np.floa
 def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     if native.obstacle():
         pytest.skip(f"no native code: {native.obstacle()}")
-    monkeypatch.setattr("qengine.program.processors", lambda: max(2, processors()))
+    monkeypatch.setattr("qengine.kernels.emit.crew.processors", lambda: max(2, processors()))
 
 
 def workers() -> int:
@@ -66,7 +66,7 @@ def test_a_small_model_stays_on_one_thread() -> None:
 
 
 def test_no_more_threads_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qengine.program.processors", lambda: 1)
+    monkeypatch.setattr("qengine.kernels.emit.crew.processors", lambda: 1)
     before = workers()
     answer(interpreter(network(64, 3), 8))
     assert workers() == before

@@ -28,4 +28,31 @@ shape, where it may be the output.
 
 Rows of one stage are independent: they may be shared among threads (`row.work` says how much each is). Stages follow
 one another.
+
+Modules are imported on first use: `emit.pool.plan_mean` after `from . import emit`. What only some models need is
+written so where it is called.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..first_use import modules_of
+
+if TYPE_CHECKING:
+    from . import add_fixed as add_fixed
+    from . import crew as crew
+    from . import dense as dense
+    from . import depthwise as depthwise
+    from . import dynamic as dynamic
+    from . import elementwise as elementwise
+    from . import float32 as float32
+    from . import library as library
+    from . import lookup as lookup
+    from . import pool as pool
+    from . import quantize as quantize
+    from . import resize as resize
+    from . import softmax as softmax
+    from . import wide as wide
+
+__getattr__ = modules_of(__name__)

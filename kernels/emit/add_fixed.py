@@ -1,8 +1,11 @@
-"""ADD and SUB over bytes in fixed point, as built-in kernels do: both inputs to one scale, the sum to the output's."""
+"""ADD, SUB and SQUARED_DIFFERENCE over bytes in fixed point, as built-in kernels do.
+
+Both inputs are brought to one scale; their sum, or the square of their difference, to the output's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +20,20 @@ from .target import Target
 
 
 def _write_add_fixed(f: Function, rule: str, order: str, ending: str, scalar: str) -> None:
-    """Both inputs less their zero points, shifted left and rescaled by `rule`; then `order`: add, sub, or back (b - a).
+    """Both inputs less their zero points, shifted left and rescaled by `rule`; then `order`: add, sub, back (b - a) or
+    square ((a - b)**2).
 
     Sections of three rules lie at `numbers`: a's, b's, and the output's, which always rounds away.
     """
     row, lanes = f.arguments(ADD_FIXED.slots), f.target.lanes
     narrowing = Narrowing(f, row.finish, ending)
-    names = ("a_zero", "b_zero", "a_left", "b_left")
-    a_zero, b_zero, a_left, b_left = (getattr(row, name).truncate(I32).splat(lanes) for name in names)
+
+    def operand(name: str) -> Callable[[Value], Value]:
+        words = (getattr(row, f"{name}_{word}").truncate(I32).splat(lanes) for word in ("zero", "left", "right"))
+        zero, left, right = words
+        return lambda x: ((x - zero) << left) >> right
+
+    first_of, second_of = operand("a"), operand("b")
     size = 4 * lanes * rounding.SECTIONS[rule]
     first, second = (rounding.load_sections(f, rule, row.numbers + at, 0, 1, lanes) for at in (0, size))
     last = rounding.load_sections(f, "away", row.numbers + 2 * size, 0, 1, lanes)
@@ -32,16 +41,19 @@ def _write_add_fixed(f: Function, rule: str, order: str, ending: str, scalar: st
     def add(a: Value, b: Value) -> Value:
         rounded = []
         for x, y in zip(widen(a), widen(b), strict=True):
-            one = rounding.apply(f, rule, (x - a_zero) << a_left, first)
-            other = rounding.apply(f, rule, (y - b_zero) << b_left, second)
-            sum_ = {"add": one + other, "sub": one - other, "back": other - one}[order]
+            one = rounding.apply(f, rule, first_of(x), first)
+            other = rounding.apply(f, rule, second_of(y), second)
+            sum_ = one + other if order == "add" else other - one if order == "back" else one - other
+            sum_ = sum_ * sum_ if order == "square" else sum_
             rounded.append(rounding.apply(f, "away", sum_, last))
         return narrowing.narrow(rounded)
 
     each_row(f, row, scalar, add)
 
 
-ADD_FIXED = Family("addfixed", f"{ROW_SLOTS} a_zero b_zero a_left b_left *numbers finish", _write_add_fixed)
+ADD_FIXED = Family(
+    "addfixed", f"{ROW_SLOTS} a_zero a_left a_right b_zero b_left b_right *numbers finish", _write_add_fixed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +81,9 @@ def plan_add_fixed(
     low: int,
     high: int,
     vectors: Vectors | None = None,
+    square: bool = False,
 ) -> Compiled | str:
-    """a + b, or a - b with sign -1; any broadcast. Or why not."""
+    """a + b, or a - b with sign -1, or (a - b)**2 where `square` is said; any broadcast. Or why not."""
     if not 0 <= -scale.output.shift <= 31 or scale.a.shift > 0 or scale.b.shift > 0:
         return "no native kernel scales a sum up"
     real = [number.value * 2.0 ** (number.shift - 31) for number in (scale.a, scale.b, scale.output)]
@@ -89,6 +102,8 @@ def plan_add_fixed(
                 "b_zero": other.zero,
                 "a_left": one.left,
                 "b_left": other.left,
+                "a_right": one.right,
+                "b_right": other.right,
                 "numbers": plan.constant(packed),
                 "finish": finish.argument,
             }
@@ -96,7 +111,7 @@ def plan_add_fixed(
         for swapped in (False, True):
             some = [run for run in runs if run.swapped == swapped]
             if some:
-                order = "add" if sign == 1 else "back" if swapped else "sub"
+                order = "square" if square else "add" if sign == 1 else "back" if swapped else "sub"
                 chosen = numbers(second, first) if swapped else numbers(first, second)
                 plan_binary(plan, ADD_FIXED, [rule, order, finish.word], some, chosen, chosen)
 
@@ -106,31 +121,33 @@ def plan_add_fixed(
         rows(runs, "away", *exact)
         return plan.done("sum in fixed point")
     cut = [_cut_input(x.stored_zero, scale.left_shift, m, vectors) for x, m in ((a, scale.a), (b, scale.b))]
-    if any(x is None for x in cut):
-        return "no native kernel shifts an input out of sight"
     if any(run.size != vectors.run for run in runs):
         return "no native kernel loops as the runtime does over these shapes"
     whole = [(run, run.size // vectors.block * vectors.block) for run in runs]
-    rows([run.part(0, end) for run, end in whole if end], "cut", *(x for x in cut if x is not None))
+    rows([run.part(0, end) for run, end in whole if end], "cut", *cut)
     rows([run.part(end, run.size) for run, end in whole if end < run.size], "away", *exact)
     return plan.done("sum in fixed point, blocks and what is left of them")
 
 
 @dataclass(frozen=True, slots=True)
 class _Input:
-    """How an input is brought to the common scale: less `zero`, shifted left, then by a rule's sections."""
+    """How an input is brought to the common scale: less `zero`, shifted left, then right (rounding down), then by a
+    rule's sections.
+    """
 
     zero: int
     left: int
     sections: tuple[int, ...]
+    right: int = 0
 
 
 def _away(multiplier: Multiplier) -> tuple[int, ...]:
     return (multiplier.value, -multiplier.shift, -1 if multiplier.shift < 0 else 0)
 
 
-def _cut_input(zero: int, left_shift: int, multiplier: Multiplier, vectors: Vectors) -> _Input | None:
-    left, right = left_shift, -multiplier.shift
+def _cut_input(zero: int, left_shift: int, multiplier: Multiplier, vectors: Vectors) -> _Input:
+    shift = multiplier.shift
     if vectors.shift_first:
-        left, right = left - right, 0
-    return _Input(zero, left, (multiplier.value, right)) if left >= 0 and right <= 31 else None
+        left = left_shift + shift
+        return _Input(zero, max(left, 0), (multiplier.value, 0), min(max(-left, 0), 31))
+    return _Input(zero, left_shift, (multiplier.value, min(-shift, 31)))

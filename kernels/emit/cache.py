@@ -13,29 +13,26 @@ import hashlib
 import os
 import stat
 import struct
-import tempfile
-from pathlib import Path
+import threading
 
 VARIABLE = "QENGINE_CACHE"
 MAGIC = b"QEKERN\x01\n"
 _HEAD = struct.Struct("<8sQ32s")
 
 
-def folder() -> Path | None:
+def folder() -> str | None:
     """`$QENGINE_CACHE`, else `$XDG_CACHE_HOME/qengine`, else `~/.cache/qengine`; None where there is no home."""
     if chosen := os.environ.get(VARIABLE):
-        return Path(chosen)
+        return chosen
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base, "qengine")
-    try:
-        return Path.home() / ".cache" / "qengine"
-    except RuntimeError:
-        return None
+        return os.path.join(base, "qengine")
+    home = os.path.expanduser("~")
+    return os.path.join(home, ".cache", "qengine") if os.path.isabs(home) else None
 
 
-def _is_ours(place: Path) -> bool:
+def _is_ours(place: str) -> bool:
     """Whether nobody else can have put code there: a real folder of this user that others can't write."""
-    status = place.lstat()
+    status = os.lstat(place)
     if not stat.S_ISDIR(status.st_mode):
         return False
     if os.name != "posix":
@@ -47,9 +44,22 @@ def _is_ours(place: Path) -> bool:
 def _sources() -> bytes:
     """Digest of the sources of this package: another generator makes other keys. OSError where none can be read."""
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    here = os.path.dirname(__file__)
+    for name in sorted(_python_files(here)):
+        with open(os.path.join(here, name), "rb") as source:
+            digest.update(name.encode() + b"\0" + source.read() + b"\0")
     return digest.digest()
+
+
+def _python_files(place: str, within: str = "") -> list[str]:
+    """The sources below a folder, by their path from it."""
+    found = []
+    for entry in os.scandir(place):
+        if entry.is_dir():
+            found += _python_files(entry.path, f"{within}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            found.append(within + entry.name)
+    return found
 
 
 def _full_key(key: str) -> bytes:
@@ -65,7 +75,8 @@ def read(key: str) -> bytes | None:
         digest = _full_key(key)
         if not _is_ours(place):
             return None
-        content = (place / digest.hex()).read_bytes()
+        with open(os.path.join(place, digest.hex()), "rb") as file:
+            content = file.read()
     except OSError:
         return None
     if len(content) < _HEAD.size:
@@ -84,15 +95,16 @@ def write(key: str, code: bytes) -> bool:
         return False
     try:
         digest = _full_key(key)
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.makedirs(place, mode=0o700, exist_ok=True)
         if not _is_ours(place):
             return False
         content = _HEAD.pack(MAGIC, len(code), hashlib.sha256(digest + code).digest()) + code
-        handle, temporary = tempfile.mkstemp(dir=place, suffix=".tmp")
+        final = os.path.join(place, digest.hex())
+        temporary = f"{final}.{os.getpid()}.{threading.get_ident()}"
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(temporary, "wb") as file:
                 file.write(content)
-            os.replace(temporary, place / digest.hex())
+            os.replace(temporary, final)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)

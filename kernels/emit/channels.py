@@ -64,21 +64,10 @@ def pack_block(plan: Plan, matrix: Matrix, block: Block, chosen: Indices, out_ro
     second set (and third) is what int8 can't hold of weights less their zero point.
     """
     channels, taps = matrix.values.shape
-    padded = np.zeros((channels + 1, taps + 1), np.int32)  # the last ones are what -1 finds
+    padded = np.zeros((channels + 1, taps + 1), matrix.values.dtype)  # the last ones are what -1 finds
     padded[:channels, :taps] = matrix.values
     sets = split_outliers(padded[chosen])
-    ordered = [
-        set_[at][:, group].ravel()
-        for at in range(block.count)
-        for groups in out_rows
-        for set_ in sets
-        for group in groups
-    ]
-    parameters = [matrix.parameters(chosen[at]) for at in range(block.count)]
-    return PackedBlock(
-        block,
-        plan.constant(np.concatenate(ordered)),
-        plan.constant(np.concatenate(parameters)),
-        matrix.piece,
-        len(sets),
-    )
+    groups = [group % (taps + 1) + at * (taps + 1) for row in out_rows for at in range(len(sets)) for group in row]
+    ordered = np.concatenate(sets, axis=2)[:, :, np.array(groups)].transpose(0, 2, 1, 3)
+    weights, parameters = plan.constant(ordered), plan.constant(matrix.parameters(chosen))
+    return PackedBlock(block, weights, parameters, matrix.piece, len(sets))

@@ -25,13 +25,14 @@ import numpy.typing as npt
 
 from . import native
 from .language import I1, I32, I64, POINTER, VOID, Function, Type, Value
-from .plan import Family, aligned
+from .plan import Family, aligned_bytes
 from .target import Target
+from .walker import walk
 
 SPINS = 2000
 """Looks at a word before the processor is yielded at every further look: some ten microseconds."""
-PATIENCE = SPINS + 300
-"""Looks before a worker without work goes to sleep."""
+PATIENCE = SPINS + 3000
+"""Looks before a worker without work goes to sleep: about a millisecond, as waking may take as long."""
 FOREVER = 1 << 62
 
 _CLAIM, _DONE, _STAGE, _SLOTS = 0, 64, 128, 192
@@ -45,14 +46,6 @@ slots  by the last bits of a stage's number, where its chunks are listed
 _SLOT_COUNT = 8
 _SIZE = _SLOTS + 64 * _SLOT_COUNT
 MOST_CHUNKS = (1 << 16) - 1
-HEADER = 16
-
-
-def walk(f: Function, table: Value, rows: Value) -> None:
-    """Calls the kernels of so many rows (at least one), each with the address of its arguments."""
-    with f.loop(rows, row=table) as each:
-        f.call_kernel(each.row.load(POINTER, 0, 8), each.row + HEADER)
-        each.row = each.row + each.row.load(I64, 8, 8)
 
 
 def _walk_chunk(f: Function, chunks: Value, index: Value) -> None:
@@ -174,7 +167,7 @@ class _Shared:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.memory = aligned(np.zeros(_SIZE, np.uint8))
+        self.memory = aligned_bytes(_SIZE)
         self.start_over()
 
     def start_over(self) -> None:

@@ -1,8 +1,7 @@
-"""ADD, SUB and MUL over bytes, with broadcasting; and the flip between int8 and how it is stored."""
+"""ADD, SUB and MUL over bytes, with broadcasting."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,29 +10,9 @@ import numpy as np
 
 from . import rounding
 from .language import I8, I16, I32, Function, Value
-from .pieces import Narrowing, dot_pairs, store, unpack, widen
+from .pieces import BLOCK, Narrowing, dot_pairs, each_block, unpack, widen
 from .plan import Compiled, Eight, Family, Finish, Place, Plan, result, source
 from .target import Target
-
-BLOCK = 64
-"""Bytes or numbers that make whole vectors in every variant: where a long row may be divided."""
-
-
-def each_block(f: Function, size: Value, pointers: dict[str, Value], body: Callable[[dict[str, Value]], Value]) -> None:
-    """Run `body` on every 4L bytes of `size`, storing what it gives at `out`; the last block is cut short.
-
-    `pointers` move along, `out` among them; inputs are read up to 4L - 1 bytes beyond their end.
-    """
-    block = 4 * f.target.lanes
-    full, rest = size.shift_right_unsigned(int(math.log2(block))), size & (block - 1)
-    with f.loop(full, True, **pointers) as each:
-        now = {name: getattr(each, name) for name in pointers}
-        store(now["out"], body(now))
-        for name, pointer in now.items():
-            setattr(each, name, pointer + block)
-    left = {name: getattr(each, name) for name in pointers}
-    with f.when(rest > 0):
-        store(left["out"], body(left), rest)
 
 
 def each_row(f: Function, row: Any, scalar: str, operation: Callable[[Value, Value], Value]) -> None:
@@ -92,24 +71,6 @@ def _write_mul(f: Function, rule: str, ending: str, scalar: str) -> None:
 
 
 MUL = Family("mul", f"{ROW_SLOTS} a_zero b_zero *numbers finish", _write_mul)
-
-
-def _write_flip(f: Function) -> None:
-    """XOR with 0x80: int8 to how it is stored, and back."""
-    row = f.arguments(FLIP.slots)
-    block = I8.x(4 * f.target.lanes)
-    each_block(f, row.size, {"a": row.a, "out": row.out}, lambda at: at["a"].load(block) ^ -128)
-
-
-FLIP = Family("flip", "*a *out size", _write_flip)
-
-
-def plan_flip(target: Target, size: int) -> Compiled:
-    """int8 bytes to stored bytes, or stored bytes to int8."""
-    plan = Plan(target)
-    plan.row(FLIP, a=source(), out=result(), size=size, work=size // 64)
-    plan.divisible(FLIP, "size", BLOCK, a=1, out=1)
-    return plan.done("sign flip")
 
 
 @dataclass(frozen=True, slots=True)

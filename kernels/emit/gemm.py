@@ -10,8 +10,10 @@ groups of four that have such a weight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +35,10 @@ TILES = {
 
 
 def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, width: str, weights: str) -> None:
-    """out[line][tile][row][column]: `ending` plain or clamp, `width` full or part, `weights` int8 or outliers."""
+    """out[line][tile][row][column]: `ending` plain or clamp, `width` full or part, `weights` int8, outliers or rows.
+
+    With `rows` an int32 for every row is added to its sums: they lie at `outliers`.
+    """
     lanes = f.target.lanes
     vector, size = I32.x(lanes), 4 * lanes
     row = f.arguments(GEMM.slots)
@@ -59,7 +64,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
         return result
 
     with f.loop(row.lines, a=row.a, out=row.out) as line:
-        with f.loop(row.tiles, a=line.a, out=line.out) as tile:
+        with f.loop(row.tiles, a=line.a, out=line.out, terms=row.outliers) as tile:
             bias = [row.parameters.load(vector, size * j) for j in range(vectors)]
             with f.loop(row.piece_count, piece=row.pieces, w=row.w, sums=[bias] * rows) as each:
                 start = tile.a + each.piece.load(I64, 0, 8)
@@ -74,6 +79,10 @@ def _write_gemm(f: Function, rows: int, vectors: int, rule: str, ending: str, wi
                     extra.sums = products(extra.sums, pointers, extra.entry + 64)
                     extra.entry = extra.entry + (64 + size * vectors)
                 sums = extra.sums
+            if weights == "rows":
+                terms = [tile.terms.load(I32, 4 * i).splat(lanes) for i in range(rows)]
+                sums = [[sum_ + term for sum_ in own] for own, term in zip(sums, terms, strict=True)]
+                tile.terms = tile.terms + 4 * rows
             numbers = [rounding.load(f, rule, row.parameters, j, vectors, lanes) for j in range(vectors)]
             for i in range(rows):
                 rounded = [rounding.apply(f, rule, sums[i][j], numbers[j]) for j in range(vectors)]
@@ -90,8 +99,7 @@ GEMM = Family(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(NamedTuple):
     """The columns of `vectors` vectors, `columns` of them real."""
 
     first: int
@@ -104,8 +112,7 @@ class Panel:
     outlier_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """Weights in the order that the kernel reads them."""
 
     panels: tuple[Panel, ...]
@@ -127,9 +134,15 @@ def panel_widths(target: Target, columns: int) -> list[tuple[int, int]]:
     return result
 
 
-def chosen_columns(first: int, vectors: int, lanes: int, columns: int) -> npt.NDArray[np.intp]:
-    """The output column at (vector, lane) of a panel, flat; -1 where there is none."""
-    chosen = np.array([first + column(vectors, j, e) for j in range(vectors) for e in range(lanes)], np.intp)
+@cache
+def _natural_order(vectors: int, lanes: int) -> npt.NDArray[np.intp]:
+    """The column at (vector, lane) of a panel that begins at column 0, flat."""
+    return np.array([column(vectors, j, e) for j in range(vectors) for e in range(lanes)], np.intp)
+
+
+def chosen_columns(first: int | npt.NDArray[np.intp], vectors: int, lanes: int, columns: int) -> npt.NDArray[np.intp]:
+    """The output column at (vector, lane) of a panel, flat; -1 where there is none. One row for each of several."""
+    chosen = np.asarray(first)[..., None] + _natural_order(vectors, lanes)
     return np.where(chosen < columns, chosen, -1)
 
 
@@ -141,39 +154,43 @@ def pack(plan: Plan, matrix: Matrix, piece_offsets: Sequence[int], k4_step: int 
     lanes = plan.target.lanes
     columns, pieces, k = matrix.values.shape
     k4 = -(-k // (4 * k4_step)) * k4_step
-    padded = np.zeros((columns + 1, pieces, 4 * k4), np.int32)  # the last is what column -1 finds
-    padded[:columns, :, :k] = matrix.values
-    first, *outliers = split_outliers(padded)
+    quads, *outliers = [_quads(part, k4) for part in split_outliers(matrix.values)]
     widths = panel_widths(plan.target, columns)
-    choices = [chosen_columns(start, vectors, lanes, columns) for start, vectors in widths]
-
-    def panel_order(array: npt.NDArray[np.int8], chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.int8]:
-        """(pieces, k4, vector and lane, 4)"""
-        return array[chosen].reshape(len(chosen), pieces, k4, 4).transpose(1, 2, 0, 3)
-
-    def outlier_entries(chosen: npt.NDArray[np.intp]) -> list[npt.NDArray[np.int8]]:
-        """Per group of four k with an outlier: where it lies in a row of input (8 of 64 bytes), and its weights."""
-        entries = []
-        for part in outliers:
-            ordered = panel_order(part, chosen)
-            for piece, group in np.argwhere(ordered.any((2, 3))):
-                head = np.zeros(8, np.int64)
-                head[0] = piece_offsets[piece] + 4 * group
-                entries.append(np.concatenate([head.view(np.int8), ordered[piece, group].ravel()]))
-        return entries
-
-    blocks = [matrix.parameters(chosen) for chosen in choices]
-    weights = plan.constant(np.concatenate([panel_order(first, chosen).ravel() for chosen in choices]))
-    parameters = plan.constant(np.concatenate(blocks))
+    weights, memory = plan.room(pieces * k4 * 4 * lanes * sum(vectors for _, vectors in widths))
     panels = []
-    for (start, vectors), chosen, block in zip(widths, choices, blocks, strict=True):
-        entries = outlier_entries(chosen)
-        listed = plan.constant(np.concatenate(entries)) if entries else NOWHERE
-        real = min(columns - start, vectors * lanes)
-        panels.append(Panel(start, vectors, real, weights, parameters, block.nbytes, listed, len(entries)))
-        weights += pieces * k4 * 4 * vectors * lanes
-        parameters += block.nbytes
+    for vectors, run in itertools.groupby(widths, lambda width: width[1]):
+        starts, whole = [first for first, _ in run], vectors * lanes
+        chosen = chosen_columns(np.array(starts), vectors, lanes, columns)
+        shape = len(starts), pieces, k4, whole
+        size = 4 * pieces * k4 * whole
+        memory[: len(starts) * size].view(np.int32).reshape(shape)[:] = quads[chosen].transpose(0, 2, 3, 1)
+        memory = memory[len(starts) * size :]
+        block = matrix.parameters(chosen)
+        parameters = plan.constant(block)
+        for first, of_panel in zip(starts, chosen, strict=True):
+            entries = [entry for part in outliers for entry in _entries(part[of_panel], piece_offsets)]
+            listed = plan.constant(np.concatenate(entries)) if entries else NOWHERE
+            real = min(columns - first, whole)
+            panels.append(Panel(first, vectors, real, weights, parameters, block[0].nbytes, listed, len(entries)))
+            weights, parameters = weights + size, parameters + block[0].nbytes
     return Packed(tuple(panels), k4, plan.constant(np.array(piece_offsets, np.int64)), pieces, matrix.piece)
+
+
+def _quads(values: npt.NDArray[np.int8], k4: int) -> npt.NDArray[np.int32]:
+    """Weights (columns, pieces, k) four k to a word, (columns + 1, pieces, k4): the last are what column -1 finds."""
+    columns, pieces, k = values.shape
+    padded = np.zeros((columns + 1, pieces, 4 * k4), np.int8)
+    padded[:columns, :, :k] = values
+    return padded.view(np.int32)
+
+
+def _entries(quads: npt.NDArray[np.int32], piece_offsets: Sequence[int]) -> Iterator[npt.NDArray[np.int32]]:
+    """Of weights (column, piece, k4) of a panel, per group of four k that has any: where it lies in a row of input
+    (8 of 64 bytes), and its weights."""
+    for piece, group in np.argwhere(quads.any(0)):
+        head = np.zeros(8, np.int64)
+        head[0] = piece_offsets[piece] + 4 * group
+        yield np.concatenate([head.view(np.int32), quads[:, piece, group]])
 
 
 def cover(rows: int, most: int) -> list[tuple[int, int]]:
@@ -195,17 +212,21 @@ def multiply(
     lines: int = 1,
     a_line: int = 0,
     out_line: int = 0,
+    terms: Place | None = None,
 ) -> None:
-    """Rows that compute out[line][row][column] from a[line][row]."""
+    """Rows that compute out[line][row][column] from a[line][row]. terms: an int32 for every row, of one line."""
     depth = packed.k4 * packed.piece_count
     columns = sum(panel.columns for panel in packed.panels)
     block = _block_rows(rows, 4 * depth, columns) if lines == 1 else rows
-    for start in range(0, rows, block):
+
+    def multiply_block(start: int, rows: int) -> int:
+        """How many rows of the plan that are."""
+        count = 0
         for panel in packed.panels:
             width = "full" if panel.columns == panel.vectors * plan.target.lanes else "part"
-            kind = "outliers" if panel.outlier_count else "int8"
+            kind = "outliers" if panel.outlier_count else "int8" if terms is None else "rows"
             row = start
-            for height, tiles in cover(min(block, rows - start), TILES[plan.target.name][panel.vectors]):
+            for height, tiles in cover(rows, TILES[plan.target.name][panel.vectors]):
                 plan.row(
                     GEMM,
                     height,
@@ -229,15 +250,24 @@ def multiply(
                     lines=lines,
                     a_line=a_line,
                     out_line=out_line,
-                    outliers=panel.outliers,
+                    outliers=panel.outliers if terms is None else terms + 4 * row,
                     outlier_count=panel.outlier_count,
                     work=lines * tiles * height * panel.vectors * (depth + 8),
                 )
                 if lines > tiles:
                     plan.divisible(GEMM, "lines", a=a_line, out=out_line)
                 else:
-                    plan.divisible(GEMM, "tiles", a=height * lda, out=height * ldo)
+                    plan.divisible(
+                        GEMM, "tiles", a=height * lda, out=height * ldo, outliers=0 if terms is None else 4 * height
+                    )
                 row += height * tiles
+                count += 1
+        return count
+
+    count = multiply_block(0, block)
+    plan.again(count, rows // block - 1, GEMM, a=block * lda, out=block * ldo)
+    if left := rows % block:
+        multiply_block(rows - left, left)
 
 
 def _block_rows(rows: int, depth: int, columns: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ import numpy.typing as npt
 from .plan import Eight, Finish
 from .rounding import Rule
 
-Integers = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.int8] | npt.NDArray[np.int16]
+"""Weights less their zero point, in [-255, 255]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,10 @@ class Layer:
         return Finish.of(self.output, self.low, self.high)
 
     def values(self) -> Integers:
-        """Weights less their zero point, in [-255, 255]."""
-        return self.weights.astype(np.int32) - self.weight_zero_point
+        """Weights less their zero point: the weights themselves where that is 0 and they are int8."""
+        if self.weights.dtype == np.int8 and self.weight_zero_point == 0:
+            return self.weights.view(np.int8)
+        return self.weights.astype(np.int16) - np.int16(self.weight_zero_point)
 
     def matrix(self, values: Integers) -> Matrix:
         """The layer with weights (output channels, ...) in another order."""
@@ -85,7 +89,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """Weights less their zero point, int32 (output channels, ...), bias int64, and what belongs to them."""
+    """Weights less their zero point (output channels, ...), bias int64, and what belongs to them."""
 
     values: Integers
     bias: npt.NDArray[np.int64]
@@ -97,7 +101,7 @@ class Matrix:
         return Matrix(self.values[chosen], self.bias[chosen], self.input, self.rule.take(chosen))
 
     @cached_property
-    def folded_bias(self) -> Integers:
+    def folded_bias(self) -> npt.NDArray[np.int32]:
         """bias - zero point * sum(weights), so that kernels multiply stored bytes as they are; wraps as int32 does."""
         return (self.bias - self.input.stored_zero * _totals(self.values)).astype(np.int32)
 
@@ -105,13 +109,21 @@ class Matrix:
     def piece(self) -> str:
         """The rule's piece for accumulators as large as these weights allow (2**31 where they may wrap)."""
         reach = max(self.input.stored_zero, 255 - self.input.stored_zero)
-        bound = _totals(np.abs(self.values)) * reach + np.abs(self.bias)
-        return self.rule.piece(np.minimum(bound, 2**31).astype(np.float64))
 
-    def parameters(self, chosen: npt.NDArray[np.intp]) -> Integers:
-        """What an epilogue reads for the channels `chosen` (-1: none): the bias section, then the rule's."""
+        def piece(totals: npt.NDArray[np.int64]) -> str:
+            bound = totals * reach + np.abs(self.bias)
+            return self.rule.piece(np.minimum(bound, 2**31).astype(np.float64))
+
+        easiest = self.rule.piece(np.zeros(len(self.bias)))
+        if piece(np.full(len(self.bias), 255 * self.values[:1].size)) == easiest:
+            return easiest
+        return piece(_totals(np.abs(self.values.astype(np.int16))))
+
+    def parameters(self, chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+        """What an epilogue reads for the channels `chosen` (..., n), -1 being none: the bias section (..., n), then the
+        rule's, along the last axis."""
         bias = np.where(chosen < 0, 0, self.folded_bias[np.maximum(chosen, 0)]).astype(np.int32)
-        return np.concatenate([bias, *self.rule.sections(chosen)])
+        return np.concatenate([bias, *self.rule.sections(chosen)], axis=-1)
 
 
 def _totals(values: Integers) -> npt.NDArray[np.int64]:
@@ -122,9 +134,11 @@ def _totals(values: Integers) -> npt.NDArray[np.int64]:
 
 def split_outliers(values: Integers) -> list[npt.NDArray[np.int8]]:
     """Integers in [-255, 255] as a sum of one to three int8 arrays, those after the first being mostly zero."""
-    parts = [np.clip(values, -128, 127)]
-    rest = values - parts[0]
-    while rest.any():
-        parts.append(np.clip(rest, -128, 127))
+    if values.dtype == np.int8:
+        return [values.view(np.int8)]
+    parts: list[npt.NDArray[np.int8]] = []
+    rest: npt.NDArray[Any] = values
+    while not parts or rest.any():
+        parts.append(np.clip(rest, -128, 127).astype(np.int8))
         rest = rest - parts[-1]
-    return [part.astype(np.int8) for part in parts]
+    return parts

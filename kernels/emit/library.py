@@ -1,63 +1,89 @@
-"""Every kernel family by name: from a kernel's name to its LLVM IR."""
+"""Where every kernel family is: from a kernel's name to its LLVM IR.
+
+A kernel that comes from the cache needs none of the modules named here.
+"""
 
 from __future__ import annotations
 
-from .add_fixed import ADD_FIXED
-from .crew import HELP, LEAD
-from .dense import DENSE
-from .depthwise_any import ANY
-from .depthwise_flat import FLAT
-from .depthwise_rows import ROWS
-from .dynamic.depthwise import SCALE
-from .dynamic.gemm import GEMM as DYNAMIC_GEMM
-from .dynamic.quantize import QUANTIZE as DYNAMIC_QUANTIZE
-from .elementwise import ADD, FLIP, MUL
-from .fill import COPY, FILL, PAD, REPEAT
-from .float32.dense import DENSE as FLOAT_DENSE
-from .float32.depthwise import REPEAT as FLOAT_REPEAT
-from .float32.depthwise import TAPS as FLOAT_TAPS
-from .float32.depthwise import WINDOW as FLOAT_WINDOW
-from .float32.elementwise import BINARY_FAMILY, UNARY_FAMILY
-from .float32.gemm import GEMM as FLOAT_GEMM
-from .float32.pool import ROWS as FLOAT_ROWS
-from .float32.pool import WINDOWS as FLOAT_WINDOWS
-from .float32.softmax import SOFTMAX as FLOAT_SOFTMAX
-from .gemm import GEMM
+import importlib
+
 from .language import Function
-from .lookup import LOOKUP
-from .move import COLLECT, MOVE
 from .native import symbol
 from .plan import Family
-from .pool import LARGEST, SUM
-from .program import WALK
-from .quantize import DEQUANTIZE, QUANTIZE
-from .recurrent import CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER
-from .resize import BILINEAR
-from .softmax import SOFTMAX, SOFTMAX_FIXED
 from .target import Target
 
-_PRODUCTS = (ANY, DENSE, FLAT, GEMM, ROWS)
-_INTEGER = (ADD, ADD_FIXED, BILINEAR, FLIP, LARGEST, LOOKUP, MUL, SOFTMAX, SOFTMAX_FIXED, SUM)
-_MOVING = (COLLECT, COPY, FILL, MOVE, PAD, REPEAT)
-_RECURRENT = (CELL, NARROW, OVER_TIME, PRODUCTS, REMEMBER)
-_FLOAT = (
-    BINARY_FAMILY,
-    DEQUANTIZE,
-    FLOAT_DENSE,
-    FLOAT_GEMM,
-    FLOAT_REPEAT,
-    FLOAT_ROWS,
-    FLOAT_SOFTMAX,
-    FLOAT_TAPS,
-    FLOAT_WINDOW,
-    FLOAT_WINDOWS,
-    QUANTIZE,
-    UNARY_FAMILY,
-)
-_DYNAMIC = (DYNAMIC_GEMM, DYNAMIC_QUANTIZE, SCALE)
-_RUNNING = (HELP, LEAD, WALK)
-_ALL = (*_PRODUCTS, *_INTEGER, *_MOVING, *_RECURRENT, *_FLOAT, *_DYNAMIC, *_RUNNING)
-FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+FAMILIES: dict[str, str] = {
+    "add": "elementwise",
+    "addfixed": "add_fixed",
+    "bilinear": "resize",
+    "cell": "recurrent",
+    "choose": "numbers",
+    "collect": "move",
+    "copy": "fill",
+    "dense": "dense",
+    "depthany": "depthwise_any",
+    "depthflat": "depthwise_flat",
+    "depthrows": "depthwise_rows",
+    "dequantize": "quantize",
+    "dyngemm": "dynamic.gemm",
+    "dynquantize": "dynamic.quantize",
+    "dynscale": "dynamic.depthwise",
+    "extreme": "extremes",
+    "fill": "fill",
+    "flip": "flip",
+    "floatbinary": "float32.elementwise",
+    "floatcell": "float32.recurrent",
+    "floatdense": "float32.dense",
+    "floatgemm": "float32.gemm",
+    "floatnines": "float32.nines",
+    "floatpool": "float32.pool",
+    "floatrepeat": "float32.depthwise",
+    "floatrowsum": "float32.sums",
+    "floatsoftmax": "float32.softmax",
+    "floattapgradient": "float32.training",
+    "floattaps": "float32.depthwise",
+    "floatunary": "float32.elementwise",
+    "floatwindow": "float32.depthwise",
+    "gather": "gather",
+    "gemm": "gemm",
+    "help": "crew",
+    "largest": "pool",
+    "lead": "crew",
+    "lookup": "lookup",
+    "mixlines": "float32.resize",
+    "mixpixels": "float32.resize",
+    "move": "move",
+    "mul": "elementwise",
+    "narrow": "recurrent",
+    "negate": "numbers",
+    "overtime": "recurrent",
+    "pack": "batch_matmul",
+    "pad": "fill",
+    "pair": "numbers",
+    "place": "extremes",
+    "products": "recurrent",
+    "quantize": "quantize",
+    "remember": "recurrent",
+    "repeat": "fill",
+    "rowsums": "batch_matmul",
+    "softmax": "softmax",
+    "softmaxfixed": "softmax",
+    "split": "wide.gemm",
+    "sum": "pool",
+    "turn": "float32.batch_matmul",
+    "walk": "walker",
+    "widecolumns": "wide.depthwise",
+    "widegemm": "wide.gemm",
+    "widetaps": "wide.depthwise",
+}
+"""The module in which each family is the one of its name."""
+
+
+def family(name: str) -> Family:
+    """The family of this name; its module is imported when first asked for. KeyError for one that doesn't exist."""
+    module = importlib.import_module(f".{FAMILIES[name]}", __package__)
+    (found,) = (part for part in vars(module).values() if isinstance(part, Family) and part.name == name)
+    return found
 
 
 def text(name: str, variant: Target) -> str:
@@ -65,7 +91,7 @@ def text(name: str, variant: Target) -> str:
 
     KeyError for a family that doesn't exist.
     """
-    family, *words = name.split("_")
+    first, *words = name.split("_")
     f = Function(symbol(name, variant), variant)
-    FAMILIES[family].write(f, *(int(word) if word.isdigit() else word for word in words))
+    family(first).write(f, *(int(word) if word.isdigit() else word for word in words))
     return f.text()

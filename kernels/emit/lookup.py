@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .elementwise import BLOCK, each_block
 from .language import I8, I64, Function, Type, Value
-from .pieces import lookup16
+from .pieces import BLOCK, each_block, lookup16
 from .plan import Compiled, Family, Plan, result, source
 from .target import Target
 

@@ -1,13 +1,15 @@
 """From LLVM IR to functions that can be called: compiling, linking, and why that may be impossible here.
 
-llvmlite is imported on first use, Numba never. The linker is one MCJIT engine for the life of the process: an engine
-owns its target machine, and code must outlive every program that points at it.
+llvmlite is imported when there is something to compile, Numba never. Where the linker of this package doesn't serve,
+LLVM's does, one MCJIT engine for the life of the process: an engine owns its target machine, and code must outlive
+every program that points at it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import mmap
 import os
 import sys
@@ -16,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import cache, target
+from . import cache, elf, target
 from .target import Target
 
 _lock = threading.RLock()
@@ -45,12 +47,12 @@ class Host:
 
 @functools.cache
 def obstacle() -> str:
-    """Why this process can't run kernels, as one clause; empty where it can."""
+    """Why this process can't run kernels, as one clause; empty where it can, as far as is known without compiling."""
     if sys.byteorder != "little" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return "the kernels are written for 64-bit little-endian processors"
     try:
-        import llvmlite.binding  # noqa: F401
-    except Exception as error:  # a broken shared library raises OSError or RuntimeError
+        import llvmlite  # noqa: F401
+    except Exception as error:
         return f"llvmlite can't be imported ({error})"
     if os.name == "posix" and not _may_execute():
         return "the system refuses executable memory"
@@ -58,32 +60,48 @@ def obstacle() -> str:
 
 
 def _may_execute() -> bool:
-    """Whether a page that was written may become executable, as the linker needs."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with mmap.mmap(-1, mmap.PAGESIZE) as page:
-        first = ctypes.c_char.from_buffer(page)
-        address = ctypes.c_void_p(ctypes.addressof(first))
-        refused = libc.mprotect(address, ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_EXEC)
-        libc.mprotect(address, ctypes.c_size_t(mmap.PAGESIZE), mmap.PROT_READ | mmap.PROT_WRITE)
-        del first
-    return not refused
+    """Whether a page that was written may become executable, as a linker needs."""
+    try:
+        elf.protect(elf.executable(1)[1], mmap.PAGESIZE)
+    except OSError:
+        return False
+    return True
 
 
+@functools.cache
 def _llvm() -> Any:
-    """llvmlite's binding, or NoNativeCode."""
+    """llvmlite's binding, ready to generate code, or NoNativeCode."""
     if obstacle():
         raise NoNativeCode(obstacle())
-    import llvmlite.binding as llvm
-
+    try:
+        import llvmlite.binding as llvm
+    except Exception as error:  # a broken shared library raises OSError or RuntimeError
+        raise NoNativeCode(f"llvmlite can't be imported ({error})") from error
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
     return llvm
 
 
 @functools.cache
 def host() -> Host:
-    """This processor. NoNativeCode where nothing can be compiled."""
+    """This processor, as LLVM knows it, or as it did when last asked. NoNativeCode where nothing can be compiled."""
+    if obstacle():
+        raise NoNativeCode(obstacle())
+    key = _seen()
+    remembered = cache.read(key) if key else None
+    if remembered is not None:
+        triple, processor, versions, *features = remembered.decode().split("\n")
+        return Host(triple, processor, frozenset(features), versions)
+    asked = _asked()
+    if key:
+        facts = asked.triple, asked.processor, asked.versions, *sorted(asked.features)
+        cache.write(key, "\n".join(facts).encode())
+    return asked
+
+
+def _asked() -> Host:
+    """This processor, by LLVM."""
     llvm = _llvm()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
     try:
         features = frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
     except RuntimeError:  # LLVM doesn't know how to ask this processor
@@ -92,6 +110,26 @@ def host() -> Host:
 
     versions = f"llvmlite {llvmlite.__version__}, LLVM {llvm.llvm_version_info}"
     return Host(llvm.get_default_triple(), llvm.get_host_cpu_name(), features, versions)
+
+
+_TELLING = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags")
+
+
+def _seen() -> str:
+    """What decides LLVM's answer, without asking it: this installation of it, and the processor as Linux tells of it.
+    Empty where that can't be said."""
+    import llvmlite
+
+    try:
+        installed = os.stat(llvmlite.__file__).st_mtime_ns
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            first = itertools.takewhile(str.strip, file)
+            told = [line for line in first if line.partition(":")[0].strip() in _TELLING]
+    except OSError:
+        return ""
+    if len(told) != len(_TELLING):
+        return ""
+    return f"host\nllvmlite {llvmlite.__version__} {installed}\n{''.join(told)}"
 
 
 @functools.cache
@@ -152,19 +190,28 @@ _engine: Any = None
 
 def link(objects: Mapping[str, bytes], variant: Target) -> None:
     """Make functions of objects, each holding the function it is named by. Their bytes are trusted here."""
-    global _engine
-    llvm = _llvm()
     with _lock:
-        if _engine is None:
-            _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _engine_machine())
-        for code in objects.values():
-            _engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        _engine.finalize_object()
+        try:
+            found = elf.link(objects.values())
+        except elf.Unfit:
+            found = _linked_by_llvm(objects, variant)
         for name in objects:
-            address = _engine.get_function_address(symbol(name, variant))
+            address = found.get(symbol(name, variant), 0)
             if not address:
                 raise NoNativeCode(f"the linker didn't find {name}")
             _addresses[variant.name, name] = address
+
+
+def _linked_by_llvm(objects: Mapping[str, bytes], variant: Target) -> dict[str, int]:
+    global _engine
+    llvm = _llvm()
+    if _engine is None:
+        _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _engine_machine())
+    for code in objects.values():
+        _engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    _engine.finalize_object()
+    names = [symbol(name, variant) for name in objects]
+    return {name: _engine.get_function_address(name) for name in names}
 
 
 def _engine_machine() -> Any:
@@ -181,10 +228,15 @@ def symbol(name: str, variant: Target) -> str:
     return f"{variant.name}.{name}"
 
 
-def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
-    """Kernels as function addresses: from this process, else from the cache, else compiled now."""
+def _text(name: str, variant: Target) -> str:
+    """A kernel's LLVM IR. What writes it is imported when something is missing in the cache, and only then."""
     from . import library
 
+    return library.text(name, variant)
+
+
+def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
+    """Kernels as function addresses: from this process, else from the cache, else compiled now."""
     wanted = sorted(set(names))
     with _lock:
         missing = [name for name in wanted if (variant.name, name) not in _addresses]
@@ -193,7 +245,7 @@ def addresses(names: Iterable[str], variant: Target) -> dict[str, int]:
             key = cache_key(name, variant)
             code = cache.read(key)
             if code is None:
-                code = compile(library.text(name, variant), variant)
+                code = compile(_text(name, variant), variant)
                 cache.write(key, code)
             objects[name] = code
         if objects:

@@ -6,7 +6,8 @@ instruction takes both types. `L` is the int32 lanes of a vector.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 from .language import I1, I8, I16, I32, VOID, Function, Type, Value
 
@@ -178,3 +179,24 @@ def load_masked(pointer: Value, type: Type, mask: Value, otherwise: Value) -> Va
     """The lanes that the mask chooses; the others aren't touched in memory and come from `otherwise`."""
     f = pointer.function
     return f.call(f"llvm.masked.load.{type.overload}.p0", type, pointer, f.constant(1, I32), mask, otherwise)
+
+
+BLOCK = 64
+"""Bytes or numbers that make whole vectors in every variant: where a long row may be divided."""
+
+
+def each_block(f: Function, size: Value, pointers: dict[str, Value], body: Callable[[dict[str, Value]], Value]) -> None:
+    """Run `body` on every 4L bytes of `size`, storing what it gives at `out`; the last block is cut short.
+
+    `pointers` move along, `out` among them; inputs are read up to 4L - 1 bytes beyond their end.
+    """
+    block = 4 * f.target.lanes
+    full, rest = size.shift_right_unsigned(int(math.log2(block))), size & (block - 1)
+    with f.loop(full, True, **pointers) as each:
+        now = {name: getattr(each, name) for name in pointers}
+        store(now["out"], body(now))
+        for name, pointer in now.items():
+            setattr(each, name, pointer + block)
+    left = {name: getattr(each, name) for name in pointers}
+    with f.when(rest > 0):
+        store(left["out"], body(left), rest)

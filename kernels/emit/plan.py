@@ -63,16 +63,15 @@ class Finish:
         return "plain" if (self.zero_point, self.low, self.high) == (0, 0, 255) else "clamp"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """An address known only when memory is planned: bytes into an input, an output, scratch memory or a constant."""
 
     kind: str
-    index: int = 0
+    number: int = 0
     offset: int = 0
 
-    def __add__(self, step: int) -> Place:
-        return Place(self.kind, self.index, self.offset + step)
+    def __add__(self, step: int) -> Place:  # type: ignore[override]
+        return Place(self.kind, self.number, self.offset + step)
 
 
 def source(index: int = 0) -> Place:
@@ -85,6 +84,7 @@ def result(index: int = 0) -> Place:
 
 SCRATCH = Place("scratch")
 NOWHERE = Place("nowhere")
+FAULT = Place("fault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,11 @@ def _layout(slots: str) -> tuple[dict[str, int], list[str]]:
     """Where each argument of a family lies, in order; and which of them count."""
     names = slots.replace("*", "").replace("#", "").split()
     return {name: at for at, name in enumerate(names)}, [slot[1:] for slot in slots.split() if slot.startswith("#")]
+
+
+@cache
+def _kernel(family: str, words: tuple[object, ...]) -> str:
+    return "_".join([family, *map(str, words)])
 
 
 class Cut(NamedTuple):
@@ -181,6 +186,8 @@ class Compiled:
     constants  packed weights and tables: must live as long as the rows
     scratch    bytes of memory needed while it runs (SLACK included), contents free before and after, aligned to 64
     why        which kernels were chosen and why, in a clause
+    fault      what to say where a row leaves at FAULT that it met a number it can't use: {number} stands for that
+               number, {place} for the node; empty where none does
     """
 
     target: Target
@@ -188,21 +195,26 @@ class Compiled:
     constants: tuple[npt.NDArray[np.uint8], ...]
     scratch: int
     why: str
+    fault: str = ""
 
     @property
     def kernels(self) -> frozenset[str]:
         """Names of the kernels that the rows call."""
         return frozenset(row.kernel for stage in self.stages for row in stage)
 
-    def bind(self, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0) -> list[list[BoundRow]]:
-        """The rows, stage by stage, for these addresses of inputs, outputs and scratch memory."""
-        bases: dict[tuple[str, int], int] = {("scratch", 0): scratch, ("nowhere", 0): 0}
+    def bind(
+        self, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0, fault: int = 0
+    ) -> list[list[BoundRow]]:
+        """The rows, stage by stage, for these addresses of inputs, outputs, scratch memory and the fault's two int64:
+        1 where there was one, and the number.
+        """
+        bases: dict[tuple[str, int], int] = {("scratch", 0): scratch, ("nowhere", 0): 0, ("fault", 0): fault}
         bases.update((("input", i), address) for i, address in enumerate(inputs))
         bases.update((("output", i), address) for i, address in enumerate(outputs))
         bases.update((("constant", i), array.ctypes.data) for i, array in enumerate(self.constants))
 
         def bound(row: Row) -> BoundRow:
-            arguments = [bases[a.kind, a.index] + a.offset if isinstance(a, Place) else a for a in row.arguments]
+            arguments = [bases[a.kind, a.number] + a.offset if isinstance(a, Place) else a for a in row.arguments]
             return BoundRow(row.kernel, tuple(arguments), row.work, row.divisible)
 
         return [[bound(row) for row in stage] for stage in self.stages]
@@ -219,8 +231,7 @@ class Plan:
 
     def row(self, family: Family, *words: object, work: int = 0, **arguments: int | Place) -> None:
         """One call of a kernel."""
-        kernel = "_".join([family.name, *(str(word) for word in words)])
-        self.stages[-1].append(Row(kernel, family.arguments(arguments), work))
+        self.stages[-1].append(Row(_kernel(family.name, words), family.arguments(arguments), work))
 
     def divisible(self, family: Family, counted: str, unit: int = 1, **steps: int) -> None:
         """Says of the last row, of that family, how threads may divide it: after every `unit` of what the argument
@@ -235,10 +246,27 @@ class Plan:
         if self.stages[-1]:
             self.stages.append([])
 
+    def again(self, rows: int, times: int, family: Family, **steps: int) -> None:
+        """The last `rows` rows, all of that family, so many times more: the arguments in `steps` move on each time."""
+        moved = [(family.slot(name), step) for name, step in steps.items()]
+        stage = self.stages[-1]
+        for _ in range(times):
+            for kernel, before, work, divisible in stage[-rows:]:
+                arguments = list(before)
+                for slot, step in moved:
+                    arguments[slot] += step
+                stage.append(Row(kernel, tuple(arguments), work, divisible))
+
     def constant(self, array: npt.NDArray[Any]) -> Place:
         """A copy of `array` that the rows can point at, aligned to 64 bytes."""
-        self.constants.append(aligned(array))
-        return Place("constant", len(self.constants) - 1)
+        place, memory = self.room(array.nbytes)
+        memory.view(array.dtype).reshape(array.shape)[...] = array
+        return place
+
+    def room(self, size: int) -> tuple[Place, npt.NDArray[np.uint8]]:
+        """A constant of `size` bytes, aligned to 64, for the caller to fill in."""
+        self.constants.append(aligned_bytes(size))
+        return Place("constant", len(self.constants) - 1), self.constants[-1]
 
     def reserve(self, size: int) -> Place:
         """Scratch memory of `size` bytes and SLACK, aligned to 64."""
@@ -246,9 +274,9 @@ class Plan:
         self.scratch += -(-(size + SLACK) // 64) * 64
         return place
 
-    def done(self, why: str) -> Compiled:
+    def done(self, why: str, fault: str = "") -> Compiled:
         stages = tuple(tuple(stage) for stage in self.stages if stage)
-        return Compiled(self.target, stages, tuple(self.constants), self.scratch, why)
+        return Compiled(self.target, stages, tuple(self.constants), self.scratch, why, fault)
 
 
 def float_bits(real: float) -> int:
@@ -264,8 +292,13 @@ def double_bits(real: float) -> int:
 def aligned(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """The bytes of an array at an address divisible by 64, SLACK readable bytes after them."""
     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    memory = np.zeros(content.size + 64 + SLACK, np.uint8)
-    start = -memory.ctypes.data % 64
-    view = memory[start : start + content.size]
+    view = aligned_bytes(content.size)
     view[:] = content
     return view
+
+
+def aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
+    """So many zeros at an address divisible by 64, SLACK readable bytes after them."""
+    memory = np.zeros(size + 64 + SLACK, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size]

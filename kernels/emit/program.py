@@ -1,30 +1,24 @@
 """Programs: rows in one flat table of int64, walked in a single call.
 
-A row is `[kernel address, row bytes, arguments...]`. The walker is a kernel like any other: it calls each row's kernel
-with the address of the row's arguments. Several threads walk stretches of the same table.
+The walker calls each row's kernel. Several threads walk stretches of the same table.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import native
-from .crew import HEADER, Crew, walk
-from .language import Function
-from .plan import BoundRow, Family
+from .plan import BoundRow
 from .shares import Share, shares
 from .target import Target
+from .walker import HEADER, WALK
 
-
-def _write_walk(f: Function) -> None:
-    own = f.arguments(WALK.slots)
-    walk(f, own.table, own.rows)
-
-
-WALK = Family("walk", "*table #rows", _write_walk)
+if TYPE_CHECKING:
+    from .crew import Crew
 
 
 class Program:

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .elementwise import BLOCK
 from .language import F32, F64, I8, I32, Function, Value
-from .pieces import Narrowing, store
+from .pieces import BLOCK, Narrowing, store
 from .plan import Compiled, Eight, Family, Finish, Plan, double_bits, float_bits, result, source
 from .rounding import round_half_even
 from .target import Target

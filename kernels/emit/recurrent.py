@@ -1,4 +1,4 @@
-"""Layers with a memory: UNIDIRECTIONAL_SEQUENCE_LSTM and SVDF over bytes with int16 states.
+"""Layers with a memory: UNIDIRECTIONAL_SEQUENCE_LSTM over bytes with an int16 cell, SVDF with int8 or int16 state.
 
 States lie as NumPy has them (not flipped), since they outlive a call; a state of bytes is flipped into scratch memory
 before the first step and back after the last.
@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from ..reference.lstm_integer import Cell, Sum
 from ..requantizers import DoubleRounding, Requantizer
-from .elementwise import FLIP
 from .fixed_point import divide_by_pot, logistic_int16, multiply, saturate_int16, tanh_int16
-from .language import I1, I8, I16, I32, VOID, Function, Value
+from .flip import FLIP
+from .language import I1, I8, I16, I32, VOID, Function, Type, Value
 from .pieces import dot, store
 from .plan import Compiled, Family, Place, Plan, result, source
 from .target import Target
 
 Integers = npt.NDArray[np.integer]
+SQUASHED = range(7)
+"""Integer bits of a cell's state that the runtime has a tanh for."""
 
 
 def _splat(f: Function, scalar: Value) -> Value:
@@ -62,11 +64,12 @@ PRODUCTS = Family(
 )
 
 
-def _write_cell(f: Function, integer_bits: int, clip: str) -> None:
-    """One step of the cell: gates (input, forget, cell, output) int16, state int16 in Q<integer_bits>, h and out bytes.
+def _write_cell(f: Function, shift: int, clip: str) -> None:
+    """One step of the cell: gates (input, forget, cell, output) int16, state int16 of scale 2**(shift - 30), h and out
+    bytes. Where that isn't a scale of `SQUASHED`, the input gate is taken for the state's tanh, as by the runtime.
 
     h is written in whole vectors."""
-    lanes = f.target.lanes
+    lanes, integer_bits = f.target.lanes, shift - 15
     halves = I16.x(lanes)
     row = f.arguments(CELL.slots)
     multiplier, left, right = (_splat(f, n) for n in (row.multiplier, row.shift_left, row.shift_right))
@@ -75,11 +78,12 @@ def _write_cell(f: Function, integer_bits: int, clip: str) -> None:
         raw = [(panel.gates + at).load(halves).signed(I32) for at in (0, row.pitch, row.pitch << 1, row.pitch * 3)]
         admit, forget, opened = (logistic_int16(raw[at], 3) for at in (0, 1, 3))
         kept = _cut(divide_by_pot(forget * panel.state.load(halves).signed(I32), 15))
-        added = _cut(divide_by_pot(admit * tanh_int16(raw[2], 3), 15 + integer_bits))
+        added = _cut(divide_by_pot(admit * tanh_int16(raw[2], 3), shift))
         state = saturate_int16(kept + added)
         if clip == "clip":
             state = state.min(bound).max(bound * -1)
-        hidden = multiply(opened * tanh_int16(state, integer_bits), multiplier, left, right) + zero_point
+        squashed = tanh_int16(state, integer_bits) if integer_bits in SQUASHED else admit
+        hidden = multiply(opened * squashed, multiplier, left, right) + zero_point
         now = panel.left.min(lanes)
         store(panel.state, state.truncate(I16).bits(I8.x(2 * lanes)), now << 1)
         stored = (hidden.max(-128).min(127) + 128).truncate(I8)
@@ -102,35 +106,44 @@ CELL = Family(
 )
 
 
-def _write_remember(f: Function) -> None:
-    """Moves int16 state (filters, memory) on by one step and puts the newest numbers last."""
-    row = f.arguments(REMEMBER.slots)
-    f.call("llvm.memmove.p0.p0.i64", VOID, row.state, row.state + 2, row.bytes, f.constant(0, I1))
+def _write_remember(f: Function, bits: int) -> None:
+    """Moves a state (filters, memory) of so many bits on by one step and puts the newest numbers, int16, last.
+
+    They are clamped to the state's type, then the zero point is added, which wraps.
+    """
+    row, size, number = f.arguments(REMEMBER.slots), bits // 8, Type(f"i{bits}")
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    zero_point = row.zero_point.truncate(number)
+    f.call("llvm.memmove.p0.p0.i64", VOID, row.state, row.state + size, row.bytes, f.constant(0, I1))
     with f.loop(row.filters, at=row.state + row.last, newest=row.newest) as each:
-        each.at.store(each.newest.load(I16))
+        newest = each.newest.load(I16)
+        each.at.store((newest.max(low).min(high).truncate(number) if bits < 16 else newest) + zero_point)
         each.at, each.newest = each.at + row.pitch, each.newest + 2
 
 
-REMEMBER = Family("remember", "*state bytes *newest #filters last pitch", _write_remember)
+REMEMBER = Family("remember", "*state bytes *newest #filters last pitch zero_point", _write_remember)
 
 
-def _write_over_time(f: Function) -> None:
-    """int32 out: for each unit, bias plus state times weights; weights are padded with zeros to whole vectors."""
-    lanes = f.target.lanes
-    halves = I16.x(lanes)
+def _write_over_time(f: Function, bits: int) -> None:
+    """int32 out: for each unit, bias plus state (of so many bits) less its zero point times weights.
+
+    Weights are padded with zeros to whole vectors.
+    """
+    lanes, size = f.target.lanes, bits // 8
     row = f.arguments(OVER_TIME.slots)
-    zero = f.constant(0, I32.x(lanes))
+    zero, zero_point = f.constant(0, I32.x(lanes)), _splat(f, row.zero_point)
     with f.loop(row.units, state=row.state, w=row.w, bias=row.bias, out=row.out) as unit:
         with f.loop(row.vectors, state=unit.state, w=unit.w, total=zero) as part:
-            part.total = part.total + part.state.load(halves).signed(I32) * part.w.load(halves).signed(I32)
-            part.state, part.w = part.state + 2 * lanes, part.w + 2 * lanes
+            state = part.state.load(Type(f"i{bits}", lanes)).signed(I32) - zero_point
+            part.total = part.total + state * part.w.load(I16.x(lanes)).signed(I32)
+            part.state, part.w = part.state + size * lanes, part.w + 2 * lanes
         total = f.call(f"llvm.vector.reduce.add.v{lanes}i32", I32, part.total) + unit.bias.load(I32)
         unit.out.store(total)
         unit.state, unit.w = unit.state + row.pitch, part.w
         unit.bias, unit.out = unit.bias + 4, unit.out + 4
 
 
-OVER_TIME = Family("overtime", "*state *w *bias *out #units #vectors pitch", _write_over_time)
+OVER_TIME = Family("overtime", "*state *w *bias *out #units #vectors pitch zero_point", _write_over_time)
 
 
 def _write_narrow(f: Function) -> None:
@@ -179,8 +192,6 @@ def plan_lstm(
     plain = [gate for gate in gates if gate is not None and gate.peephole is None and gate.norm is None]
     if len(plain) != 4 or cell.projection is not None:
         return "no native kernel for peepholes, layer normalization, projection or coupled gates"
-    if not -15 <= cell.cell_exponent <= -9:
-        return "no native kernel for a cell of this scale"
     plan, lanes = Plan(target), target.lanes
     width, columns = plain[0].input.weights.shape
     if 0 in (steps, batch, columns, width):
@@ -205,7 +216,7 @@ def plan_lstm(
                 )  # fmt: skip
             plan.then()
             plan.row(
-                CELL, 15 + cell.cell_exponent, "clip" if cell.cell_clip > 0 else "free",
+                CELL, 30 + cell.cell_exponent, "clip" if cell.cell_clip > 0 else "free",
                 gates=gate_memory, pitch=2 * padded, state=cell_state + 2 * b * columns, h=h,
                 out=result() + at * columns, panels=panels, columns=columns, **_rescaling(cell.hidden),
                 zero_point=cell.hidden_zero_point, clip=cell.cell_clip, work=panels * 400,
@@ -230,16 +241,18 @@ def plan_svdf(
     times: Integers,
     bias: Integers | None,
     rank: int,
-    zero_points: tuple[int, int],
+    zero_points: tuple[int, int, int],
     to_state: DoubleRounding,
     to_output: DoubleRounding,
     *,
     state: Place,
 ) -> Compiled | str:
-    """x (b i) int8 -> (b units) int8, with `state` (b, filters * memory) int16; or why not.
+    """x (b i) int8 -> (b units) int8, with `state` (b, filters * memory) of the type of `times`; or why not.
 
-    features int8 (filters, i), times int16 (filters, memory), bias int32 (units,). zero_points: of x and of the output.
+    features int8 (filters, i), times int8 or int16 (filters, memory), bias int32 (units,). zero_points: of x, of the
+    state and of the output.
     """
+    size = times.dtype.itemsize
     plan, lanes = Plan(target), target.lanes
     (filters, width), memory = features.shape, times.shape[1]
     units = filters // rank
@@ -255,7 +268,7 @@ def plan_svdf(
     over_time = plan.constant(padded)
     added = plan.constant(np.zeros(units, np.int32) if bias is None else bias.astype(np.int32))
     for b in range(batch):
-        now = state + 2 * b * filters * memory
+        now = state + size * b * filters * memory
         plan.row(
             PRODUCTS, "one",
             a=source() + b * width, k4=-(-width // 4), w=w, h=newest, h4=1, v=w, bias=offsets, out=newest,
@@ -264,18 +277,18 @@ def plan_svdf(
         )  # fmt: skip
         plan.then()
         plan.row(
-            REMEMBER, state=now, bytes=2 * (filters * memory - 1), newest=newest, filters=filters,
-            last=2 * (memory - 1), pitch=2 * memory, work=filters,
+            REMEMBER, 8 * size, state=now, bytes=size * (filters * memory - 1), newest=newest, filters=filters,
+            last=size * (memory - 1), pitch=size * memory, zero_point=zero_points[1], work=filters,
         )  # fmt: skip
         plan.then()
         plan.row(
-            OVER_TIME, state=now, w=over_time, bias=added, out=totals, units=units, vectors=vectors,
-            pitch=2 * rank * memory, work=units * vectors * 4,
+            OVER_TIME, 8 * size, state=now, w=over_time, bias=added, out=totals, units=units, vectors=vectors,
+            pitch=size * rank * memory, zero_point=zero_points[1], work=units * vectors * 4,
         )  # fmt: skip
         plan.then()
         plan.row(
             NARROW, a=totals, out=result() + b * units, panels=-(-units // lanes), columns=units,
-            **_rescaling(to_output), zero_point=zero_points[1], work=units,
+            **_rescaling(to_output), zero_point=zero_points[2], work=units,
         )  # fmt: skip
         plan.then()
     return plan.done("filters over features, then over time")

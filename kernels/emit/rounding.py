@@ -34,7 +34,7 @@ class Rule(ABC):
 
     @abstractmethod
     def sections(self, chosen: npt.NDArray[np.intp]) -> list[Packed]:
-        """Numbers of the channels `chosen`, section by section, as 32-bit words; -1 is no channel."""
+        """Numbers of the channels `chosen`, section by section, as 32-bit words of its shape; -1 is no channel."""
 
     @abstractmethod
     def piece(self, bound: npt.NDArray[np.float64]) -> str:
@@ -92,7 +92,7 @@ class FixedRule(Rule):
             sections.append(_take(sign, chosen, 0))
         if piece == "wrap":
             left = np.maximum(self.shift, 0).astype(np.int32)
-            sections += [_take(left, chosen, 0), np.full(len(chosen), self.zero_point, np.int32)]
+            sections += [_take(left, chosen, 0), np.full(chosen.shape, self.zero_point, np.int32)]
         return sections
 
     def piece(self, bound: npt.NDArray[np.float64]) -> str:
@@ -120,8 +120,8 @@ class RealRule(Rule):
         return RealRule(self.scale[chosen], self.zero_point)
 
     def sections(self, chosen: npt.NDArray[np.intp]) -> list[Packed]:
-        words = _take(self.scale, chosen, 0).view(np.int32).reshape(-1, 2)
-        return [words[:, 0], words[:, 1], np.full(len(chosen), self.zero_point, np.int32)]
+        words = _take(self.scale, chosen, 0).view(np.int32).reshape(*chosen.shape, 2)
+        return [words[..., 0], words[..., 1], np.full(chosen.shape, self.zero_point, np.int32)]
 
     def piece(self, bound: npt.NDArray[np.float64]) -> str:
         return "real"
@@ -199,12 +199,16 @@ def _apply_real(x: Value, even: Value, odd: Value, zero_point: Value) -> Value:
     lanes = x.type.lanes
     results = []
     for start, scale in enumerate((even, odd)):
-        real = x.shuffle(range(start, lanes, 2)).convert("sitofp", F64) * scale
-        real = (real < 2.0**31 - 0.5).select((real > -(2.0**31) - 0.5).select(real, -(2.0**31)), -(2.0**31))
-        whole = real.convert("fptosi", I64)
-        rest, half = real - whole.convert("sitofp", F64), x.function.constant(0.5, real.type)
-        results.append(whole + (rest >= half).unsigned(I64) - ((half * -1.0) >= rest).unsigned(I64))
+        results.append(half_away(x.shuffle(range(start, lanes, 2)).convert("sitofp", F64) * scale))
     return _wrapped(joined(*results) + zero_point, zero_point)
+
+
+def half_away(real: Value) -> Value:
+    """float64 to the nearest integer, half away from zero, as int64; what int32 doesn't hold is the least int32."""
+    real = (real < 2.0**31 - 0.5).select((real > -(2.0**31) - 0.5).select(real, -(2.0**31)), -(2.0**31))
+    whole = real.convert("fptosi", I64)
+    rest, half = real - whole.convert("sitofp", F64), real.function.constant(0.5, real.type)
+    return whole + (rest >= half).unsigned(I64) - ((half * -1.0) >= rest).unsigned(I64)
 
 
 def _wrapped(sum_: Value, zero_point: Value) -> Value:

@@ -47,15 +47,15 @@ def plan_transposed(target: Target, geometry: Geometry, layer: Layer, input: int
         return plan.done("nothing to compute")
     (height, width, channels), (_, out_width, columns) = geometry.input, geometry.output
     down, across = phases(geometry, 0), phases(geometry, 1)
-    padding = _padding(down, height), _padding(across, width)
+    padding = beyond(down, height), beyond(across, width)
     pitch = (sum(padding[1]) + width) * channels
     values = layer.values()
     parts = []
     for y in down:
         for x in across:
             taps = np.ix_(range(columns), y.taps, x.taps)
-            depth = max(len(x.taps), 1) * channels
-            weights = np.zeros((columns, max(len(y.taps), 1), depth), np.int32)  # without taps only the bias is left
+            shape = columns, max(len(y.taps), 1), max(len(x.taps), 1) * channels
+            weights = np.zeros(shape, values.dtype)  # without taps only the bias is left
             if y.taps and x.taps:
                 weights[:] = values[taps].reshape(weights.shape)
             offsets = [row * pitch for row in range(weights.shape[1])]
@@ -75,7 +75,7 @@ def plan_transposed(target: Target, geometry: Geometry, layer: Layer, input: int
     return plan.done(f"matrix products, {len(parts)} for the outputs a stride apart")
 
 
-def _padding(found: list[Phase], length: int) -> tuple[int, int]:
+def beyond(found: list[Phase], length: int) -> tuple[int, int]:
     """How far the taps reach beyond the inputs, before and after."""
     before = max(-phase.start for phase in found)
     after = max(phase.start + phase.count + max(len(phase.taps), 1) - 1 - length for phase in found)

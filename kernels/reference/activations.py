@@ -17,6 +17,11 @@ def logistic(x: FloatingArray) -> FloatingArray:
     return np.asarray(one / (one + exp(-x)))
 
 
+def logistic_cut(x: FloatingArray) -> FloatingArray:
+    """`logistic`, below -9 exp(x): how the reference kernels compute arrays."""
+    return np.where(x < -9, exp(x), logistic(x))
+
+
 def logistic_of_power(
     x: FloatingArray, rounded: Callable[[FloatingArray], FloatingArray] = lambda x: x
 ) -> FloatingArray:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import AnyArray, FloatingArray
+from ..arrays import AnyArray, Float32Array, FloatingArray
 
 # Patches are copied for a strip of output rows at a time, to fit about this.
 _PATCH_BYTES = 32 << 20
@@ -79,17 +79,60 @@ def transpose_conv_2d(
 
     Adds x[i] * filter[k] at i * stride + k - padding; what falls outside the output is dropped.
     """
-    batch, rows, columns, _ = x.shape
-    outputs, height, width, _ = filters.shape
-    tall = max((rows - 1) * stride[0] + height, padding[0] + output[0])
-    wide = max((columns - 1) * stride[1] + width, padding[1] + output[1])
-    result = np.zeros((batch, tall, wide, outputs), x.dtype)
-    for ky in range(height):
-        for kx in range(width):
-            rows_hit = slice(ky, ky + (rows - 1) * stride[0] + 1, stride[0])
-            columns_hit = slice(kx, kx + (columns - 1) * stride[1] + 1, stride[1])
-            result[:, rows_hit, columns_hit] += x @ filters[:, ky, kx].T
-    return result[:, padding[0] : padding[0] + output[0], padding[1] : padding[1] + output[1]]
+    full = _Scattered(x, filters, stride, padding, output)
+    for ky, kx in np.ndindex(filters.shape[1:3]):
+        full.hit_by(ky, kx)[...] += x @ filters[:, ky, kx].T
+    return full.cut()
+
+
+def transpose_conv_2d_scaled(
+    x: Float32Array,
+    filters: Float32Array,
+    scales: tuple[Float32Array, Float32Array],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    output: tuple[int, int],
+) -> Float32Array:
+    """`transpose_conv_2d` of whole numbers whose every product is scaled, by output channel and by image, and rounded.
+
+    scales: (o,) and (n,). Products are added in the order of the inputs: rows, columns, channels. So does the runtime
+    without a delegate where it quantizes floats on the fly.
+    """
+    full = _Scattered(x, filters, stride, padding, output)
+    by_output, by_image = scales[0], scales[1][:, None, None, None]
+    for ky, kx in itertools.product(reversed(range(filters.shape[1])), reversed(range(filters.shape[2]))):
+        sums = full.hit_by(ky, kx)
+        for channel in range(x.shape[3]):
+            sums += ((x[..., channel, None] * filters[:, ky, kx, channel]) * by_output) * by_image
+    return full.cut()
+
+
+class _Scattered:
+    """The full result of a transposed convolution, of which the output is a part."""
+
+    def __init__(
+        self,
+        x: AnyArray,
+        filters: AnyArray,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        output: tuple[int, int],
+    ) -> None:
+        size = [max((x.shape[i + 1] - 1) * stride[i] + filters.shape[i + 1], padding[i] + output[i]) for i in range(2)]
+        self.whole = np.zeros((x.shape[0], *size, filters.shape[0]), x.dtype)
+        self.inputs, self.stride, self.padding, self.output = x.shape[1:3], stride, padding, output
+
+    def hit_by(self, ky: int, kx: int) -> AnyArray:
+        """What every input's product with this tap is added to."""
+        rows, columns = (
+            slice(k, k + (length - 1) * step + 1, step)
+            for k, length, step in zip((ky, kx), self.inputs, self.stride, strict=True)
+        )
+        return self.whole[:, rows, columns]
+
+    def cut(self) -> AnyArray:
+        first, size = self.padding, self.output
+        return self.whole[:, first[0] : first[0] + size[0], first[1] : first[1] + size[1]]
 
 
 def clamped(x: AnyArray, low: float, high: float) -> AnyArray:

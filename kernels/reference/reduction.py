@@ -73,10 +73,17 @@ def latest_extreme(ufunc: np.ufunc, x: FloatingArray, axes: Axes) -> FloatingArr
 
 
 def mean_float32(x: FloatingArray, axes: Axes) -> FloatingArray:
-    """Means, float32; of nothing, NaN."""
-    sums = reduced(np.add, x, axes, 0)
+    """Means, float32, the sum one number after the other; of nothing, NaN."""
+    sums = in_turn(x, axes)
     result: FloatingArray = sums / np.float32(count_of(x, axes))
     return result
+
+
+def in_turn(x: FloatingArray, axes: Axes) -> FloatingArray:
+    """Sums of float32, one number after the other in the order in which they lie in x."""
+    if not x.size:
+        return reduced(np.add, x, axes, 0)
+    return kept(np.add.accumulate(in_order(x, axes), axis=0, dtype=x.dtype)[-1], x, axes)
 
 
 def mean_integer(x: IntegerArray, axes: Axes) -> Int64Array:

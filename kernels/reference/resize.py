@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import AnyArray, Float32Array, FloatingArray, Int64Array, IntegerArray
+from ..arrays import AnyArray, FloatingArray, Int64Array, IntegerArray
 from ..fixed_point import round_half_away
 
 half = np.float32(0.5)
@@ -132,24 +132,26 @@ def _mix(first: Int64Array, second: Int64Array, distance: AnyArray, unit: int) -
     return result
 
 
-def bilinear_float32(x: FloatingArray, rows: Places, columns: Places) -> FloatingArray:
-    """By float32 places."""
+def bilinear_lines(x: FloatingArray, rows: Places, columns: Places) -> FloatingArray:
+    """Between left and right, then between what that gives above and below, each as a + (b - a) * distance: XNNPACK."""
     down, right = rows.distance[:, np.newaxis, np.newaxis], columns.distance[:, np.newaxis]
-    across = x[:, :, columns.before] * (1 - right) + x[:, :, columns.after] * right
-    result: FloatingArray = across[:, rows.before] * (1 - down) + across[:, rows.after] * down
-    return result
+
+    def between(a: FloatingArray, b: FloatingArray, distance: AnyArray) -> FloatingArray:
+        return np.asarray(a + (b - a) * distance)
+
+    across = between(x[:, :, columns.before], x[:, :, columns.after], right)
+    return between(across[:, rows.before], across[:, rows.after], down)
 
 
-def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_first: bool) -> Int64Array:
-    """By `places_float32`, rounded by adding a half and truncating; every step is float32.
+def bilinear_corners(x: FloatingArray, rows: Places, columns: Places, *, weights_first: bool) -> FloatingArray:
+    """The sum of the four pixels around, weighted; every step rounded to x's type.
 
     weights_first: the vector kernel's order, a pixel times the product of its weights, row by row; else pixel times
     weight down times weight across, column by column.
     """
     down, right = rows.distance[:, np.newaxis, np.newaxis], columns.distance[:, np.newaxis]
     up, left = 1 - down, 1 - right
-    real = x.astype(np.float32)
-    corners: list[tuple[Int64Array, Int64Array, Float32Array, Float32Array]] = [
+    corners: list[tuple[Int64Array, Int64Array, FloatingArray, FloatingArray]] = [
         (rows.before, columns.before, up, left),
         (rows.before, columns.after, up, right),
         (rows.after, columns.before, down, left),
@@ -157,8 +159,13 @@ def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_fi
     ]
     if not weights_first:
         corners[1], corners[2] = corners[2], corners[1]
-    total: AnyArray = np.float32(0)  # type: ignore[assignment]
+    total: AnyArray = np.zeros((), x.dtype)
     for of_row, of_column, vertical, horizontal in corners:
-        pixels = pick(real, of_row, of_column)
+        pixels = pick(x, of_row, of_column)
         total = total + (pixels * (vertical * horizontal) if weights_first else pixels * vertical * horizontal)
-    return (total + half).astype(np.int64)
+    return total
+
+
+def bilinear_uint8(x: IntegerArray, rows: Places, columns: Places, *, weights_first: bool) -> Int64Array:
+    """`bilinear_corners` in float32, rounded by adding a half and truncating."""
+    return (bilinear_corners(x.astype(np.float32), rows, columns, weights_first=weights_first) + half).astype(np.int64)

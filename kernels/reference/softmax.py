@@ -22,6 +22,7 @@ from ..fixed_point import (
 )
 from ..gemmlowp import exp_on_negative_values, get_reciprocal, log_on_values_above_one
 from ..lookup import lookup_int16, lookup_table_int16
+from . import activations
 
 _INPUT_BITS = 5
 """Differences to the row's largest number are Q5.26: exp(-32) is nothing."""
@@ -29,10 +30,13 @@ _SUM_BITS = 12
 
 
 def softmax(x: FloatingArray, beta: float) -> FloatingArray:
-    """exp(beta * x) / sum(exp(beta * x)), in float32; the powers that are divided have the type of x."""
+    """exp(beta * x) / sum(exp(beta * x)), in float32, summed one after the other.
+
+    The powers that are divided have the type of x.
+    """
     wide: Float32Array = x.astype(np.float32, copy=False)
-    powers = np.exp((wide - _row_maximum(wide)) * np.float32(beta))
-    total = powers.sum(axis=-1, keepdims=True, dtype=np.float32)
+    powers = activations.exp((wide - _row_maximum(wide)) * np.float32(beta))
+    total = np.add.accumulate(powers, axis=-1, dtype=np.float32)[..., -1:]
     return np.asarray(powers.astype(x.dtype).astype(np.float32) / total).astype(x.dtype, copy=False)
 
 

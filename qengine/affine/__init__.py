@@ -5,19 +5,40 @@
 and `fake_quant_gradient` do in float32 what quantizing would do. Knows no model.
 """
 
-from .arithmetic import activation_range, dequantize, multiplier_and_shift, quantize, real_multiplier
-from .fake import fake_quant, fake_quant_gradient, nudge
-from .ranges import integer_limits, parameters
+from __future__ import annotations
 
-__all__ = [
-    "activation_range",
-    "dequantize",
-    "fake_quant",
-    "fake_quant_gradient",
-    "integer_limits",
-    "multiplier_and_shift",
-    "nudge",
-    "parameters",
-    "quantize",
-    "real_multiplier",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .arithmetic import activation_range as activation_range
+    from .arithmetic import dequantize as dequantize
+    from .arithmetic import multiplier_and_shift as multiplier_and_shift
+    from .arithmetic import quantize as quantize
+    from .arithmetic import real_multiplier as real_multiplier
+    from .fake import fake_quant as fake_quant
+    from .fake import fake_quant_gradient as fake_quant_gradient
+    from .fake import nudge as nudge
+    from .ranges import integer_limits as integer_limits
+    from .ranges import parameters as parameters
+
+_PUBLIC = {
+    "activation_range": "arithmetic",
+    "dequantize": "arithmetic",
+    "fake_quant": "fake",
+    "fake_quant_gradient": "fake",
+    "integer_limits": "ranges",
+    "multiplier_and_shift": "arithmetic",
+    "nudge": "fake",
+    "parameters": "ranges",
+    "quantize": "arithmetic",
+    "real_multiplier": "arithmetic",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)

@@ -32,7 +32,7 @@ def find(name: str) -> type[Op] | None:
 def __getattr__(name: str) -> Any:
     """`ops.Conv2D`: an operator by its class' name. Imports that file and no other."""
     for part in pkgutil.iter_modules(__path__):
-        if part.name.replace("_", "") == name.lower():
+        if not part.name.startswith("_") and part.name.replace("_", "") == name.lower():
             operator = find(part.name)
             if operator is not None and operator.__name__ == name:
                 globals()[name] = operator

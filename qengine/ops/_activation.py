@@ -51,7 +51,7 @@ def plan_float(name: str, specs: Specs, profile: Profile, function: Function) ->
         return plain(name, lambda x: to_bfloat16(function(from_bfloat16(x))), output)
     if output.type is T.FLOAT16:
         return plain(name, lambda x: function(x.astype(np.float32)).astype(np.float16), output)
-    native = native_unary(function, specs)
+    native = native_unary(function, specs, flush=profile is Profile.XNNPACK)
     if profile is Profile.XNNPACK and output.type is T.FLOAT32:
         return plain(name, lambda x: function(flush_subnormals(x)), output, native=native)
     return plain(name, function, output, native=native)

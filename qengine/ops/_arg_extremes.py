@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..errors import ModelError
+from ..kernels.emit.extremes import plan_place
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.reference.selection import arg_extreme
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Specs, Step
 from ..shapes import axis_of, known, volume
+from ._numbers import ELEMENTS
 from ._operands import INDICES, arity, of_type, oldest, one_of
 
 T = TensorType
@@ -42,7 +48,16 @@ def plan(specs: Specs, largest: bool) -> Step:
     def run(x: Array, axis: Array) -> Array:
         return arg_extreme(x, _axis(x.shape, axis), largest).astype(dtype)
 
-    return Step(run)
+    def compiled(target: Target) -> Compiled | str:
+        x, axis = specs.input(0), specs.input(1).value
+        if axis is None:
+            return "the axis is known only while running"
+        shape, at = known(x), _axis(known(x), axis)
+        parts = volume(shape[:at]), shape[at], volume(shape[at + 1 :])
+        index = "i64" if dtype == np.int64 else "i32"
+        return plan_place(target, "max" if largest else "min", ELEMENTS[x.type], index, *parts)
+
+    return Step(run, compiled=compiled)
 
 
 def version(specs: Specs) -> int:

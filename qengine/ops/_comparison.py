@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,8 +20,18 @@ from ..model import TensorType
 from ..op import Graphs, Rule, Spec, Specs, Step, Unquantized
 from ..scales import scale_of, zero_point_of
 from ._elementwise import Elementwise, is_quantized
+from ._numbers import native_comparison, native_scaled_comparison
 
 T = TensorType
+_KERNELS = {
+    operator.lt: ("less", False),
+    operator.gt: ("less", True),
+    operator.le: ("lessequal", False),
+    operator.ge: ("lessequal", True),
+    operator.eq: ("equal", False),
+    operator.ne: ("notequal", False),
+}
+"""The emitted kernel of a comparison, and whether it compares b with a."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +57,15 @@ class Comparison(Elementwise):
         self.check_type(specs, profile)
         x, compare = specs.input(0), type(self).compare
         name = f"{self.name.lower()}_{x.type.name.lower()}"
+        kernel, swapped = _KERNELS[compare]
         if x.type in (T.INT8, T.UINT8) or (self.scaled_int16 and x.type is T.INT16 and is_quantized(x)):
             first, second = (_scaled(specs.input(i), f"inputs[{i}]") for i in (0, 1))
-            return Step(lambda a, b: np.asarray(compare(first(a), second(b))), name)
+            native = native_scaled_comparison(kernel, specs, (first, second), swapped=swapped)
+            return Step(lambda a, b: np.asarray(compare(first(a), second(b))), name, compiled=native)
         if x.type is T.BFLOAT16:
             return Step(lambda a, b: np.asarray(compare(from_bfloat16(a), from_bfloat16(b))), name)
-        return Step(lambda a, b: np.asarray(compare(a, b), np.bool_), name)
+        native = native_comparison(kernel, specs, swapped=swapped)
+        return Step(lambda a, b: np.asarray(compare(a, b), np.bool_), name, compiled=native)
 
 
 def _scaled(spec: Spec, where: str) -> Callable[[AnyArray], AnyArray]:

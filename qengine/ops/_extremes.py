@@ -8,10 +8,28 @@ from functools import partial
 import numpy as np
 
 from ..kernels.arrays import AnyArray
+from ..kernels.emit.extremes import plan_extreme
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.reduction import latest_extreme, reduced
 from ..model import TensorType
-from ._reduction import Kernel
+from ..op import Specs
+from ._numbers import ELEMENTS
+from ._reduction import Kernel, Native, parts_of
+
+
+def native_extreme(which: str, specs: Specs, profile: Profile) -> Native | None:
+    """The planner of `max` or `min` along axes. Floats only as XNNPACK passes over NaN."""
+    x = specs.input(0)
+    if x.type not in ELEMENTS or (x.type is TensorType.FLOAT32 and profile is not Profile.XNNPACK):
+        return None
+
+    def compiled(target: Target) -> Compiled | str:
+        parts = parts_of(specs)
+        return parts if isinstance(parts, str) else plan_extreme(target, which, ELEMENTS[x.type], *parts)
+
+    return compiled
 
 
 def extreme_kernel(type: TensorType, profile: Profile, ufunc: np.ufunc) -> Kernel:

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ModelError
+from ..kernels import emit
 from ..kernels.arrays import AnyArray
-from ..kernels.emit.lookup import plan_lookup
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..model import TensorType
@@ -44,7 +44,7 @@ def with_lookup(step: Step, specs: Specs, block: int) -> Step:
             parts = _parts(step, specs, at, block)
         except (ModelError, RuntimeError) as error:
             return f"no table, for some numbers are refused ({error})"
-        return plan_lookup(target, [(size, _stored(table, output)) for size, table in parts], at)
+        return emit.lookup.plan_lookup(target, [(size, _stored(table, output)) for size, table in parts], at)
 
     return replace(step, compiled=compiled)
 
@@ -52,7 +52,7 @@ def with_lookup(step: Step, specs: Specs, block: int) -> Step:
 def _parts(step: Step, specs: Specs, at: int, block: int) -> Sequence[tuple[int, AnyArray]]:
     """How many elements go through which table: those of whole blocks, and the rest."""
     size = specs.output().size
-    every = _every(specs.input(at))
+    every = every_number(specs.input(at))
     if block == 1:
         return [(size, _applied(step, specs, at, every))]
     tables = []
@@ -65,7 +65,7 @@ def _parts(step: Step, specs: Specs, at: int, block: int) -> Sequence[tuple[int,
     return tables
 
 
-def _every(x: Spec) -> AnyArray:
+def every_number(x: Spec) -> AnyArray:
     """Every number of a type, in the order of its bits as they are stored (INT8 as value + 128)."""
     if x.type is T.INT16:
         return np.arange(1 << 16, dtype=np.uint16).view(np.int16)

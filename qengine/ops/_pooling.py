@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit.float32.pieces import Clamp
+from ..kernels.emit import float32
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.plan import Compiled, Eight
 from ..kernels.emit.target import Target
@@ -24,7 +24,7 @@ from ..scales import fused_range
 from ..shapes import of_rank, volume, window
 
 Native = Callable[[Target, Geometry, Eight, int, int], Compiled | str]
-NativeFloat = Callable[[Target, Geometry, Clamp, bool], Compiled | str]
+NativeFloat = Callable[[Target, Geometry, "float32.pieces.Clamp", bool], Compiled | str]
 """The bool: whether NaN becomes the lower bound."""
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -95,7 +95,7 @@ class Pool(Op):
         def compiled(target: Target) -> Compiled | str:
             if native is None:
                 return "no native kernel for these types"
-            return native(target, _geometry(specs, slides), Clamp(low, high), delegated)
+            return native(target, _geometry(specs, slides), float32.pieces.Clamp(low, high), delegated)
 
         return Step(run, f"{self.name.lower()}_float32", macs=_work(specs, slides), compiled=compiled)
 

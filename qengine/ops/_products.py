@@ -11,11 +11,10 @@ import numpy as np
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray, FloatingArray, Int8Array
-from ..kernels.emit.dynamic.layer import Layer as DynamicLayer
-from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Clamp, Order
+from ..kernels.emit import dynamic, float32, wide
 from ..kernels.emit.layer import Layer
 from ..kernels.emit.plan import Compiled
+from ..kernels.emit.rounding import Rule
 from ..kernels.emit.target import Target
 from ..kernels.reference import dynamic_range
 from ..kernels.reference.conv import Geometry, clamped
@@ -29,14 +28,15 @@ from ..op import Spec, Step
 from ..options import ActivationFunctionType, Padding
 from ..scales import fused_range, product_scale, scale_of, scales_of, zero_point_of
 from ..shapes import known, of_rank, volume, window
-from ._native import rule_of
+from ._native import rule_of, wide_rule_of
 
 T = TensorType
 Sums = Callable[[FloatingArray, FloatingArray], FloatingArray]
 Quantize = Callable[[AnyArray], Rows]
 Native = Callable[[Target, Layer], Compiled]
-NativeFloat = Callable[[Target, FloatLayer], Compiled]
-NativeDynamic = Callable[[Target, DynamicLayer, int], Compiled | str]
+NativeWide = Callable[[Target, "wide.layer.Layer"], Compiled | str]
+NativeFloat = Callable[[Target, "float32.layer.Layer"], Compiled]
+NativeDynamic = Callable[[Target, "dynamic.layer.Layer", int], Compiled | str]
 Scaled = Callable[[AnyArray, AnyArray, AnyArray, AnyArray], AnyArray]
 
 QUANTIZING: dict[Quantize, str] = {
@@ -60,8 +60,8 @@ class Products:
     integers. terms: products a sum. fused: clamps the output. needs_bias: whether XNNPACK refuses a node without.
     widened: another type than its own that the output of UINT8 activations may have.
     bias_type: of INT16 activations: what the operator's option says; FLOAT32 where it says nothing.
-    native, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and bias, over
-    8 bits, over float32, and over float32 quantized on the fly in so many rows.
+    native, native_wide, native_float, native_dynamic: the planners of the emitted kernels, given constant weights and
+    bias, over 8 bits, over 16 bits, over float32, and over float32 quantized on the fly in so many rows.
     """
 
     x: Spec
@@ -77,6 +77,7 @@ class Products:
     widened: TensorType | None = None
     bias_type: TensorType = T.FLOAT32
     native: Native | None = None
+    native_wide: NativeWide | None = None
     native_float: NativeFloat | None = None
     native_dynamic: NativeDynamic | None = None
 
@@ -135,7 +136,7 @@ class Products:
         if abs(product - self.bias.scale) / float(scale_of(self.output, "outputs[0]")) > 0.02:
             raise ModelError(f"expected a bias scale of {product}, got {self.bias.scale}", "inputs[2]")
 
-    def plan_float(self, order: Order = Order.FUSED) -> Step:
+    def plan_float(self, order: float32.pieces.Order) -> Step:
         """order: the one in which the native kernels take sums."""
         low, high = self.fused.bounds
 
@@ -149,7 +150,7 @@ class Products:
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
-            return self.native_float(target, FloatLayer(*constants, Clamp(low, high), order))
+            return self.native_float(target, float32.layer.Layer(*constants, float32.pieces.Clamp(low, high), order))
 
         return Step(run, f"{self.kernel}_float32", macs=self._macs, compiled=compiled)
 
@@ -194,11 +195,11 @@ class Products:
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            layer = DynamicLayer(
+            layer = dynamic.layer.Layer(
                 signed(weights),
                 np.broadcast_to(weight_scale, channels).astype(np.float32),
                 np.zeros(channels, np.float32) if bias is None else bias,
-                Clamp(low, high),
+                float32.pieces.Clamp(low, high),
                 QUANTIZING[quantize],
                 SCALING[scaled],
             )
@@ -236,17 +237,26 @@ class Products:
             return requantize(with_bias(sums, bias, width), point, low, high, dtype)
 
         def compiled(target: Target) -> Compiled | str:
-            if self.native is None or T.INT16 in (self.x.type, self.output.type):
-                return "no native kernel for these types"
             constants = self._constants()
             if isinstance(constants, str):
                 return constants
             weights, bias = constants
-            rule = rule_of(requantize, weights.shape[self.axis], point)
-            if isinstance(rule, str):
-                return rule
+            if self.x.type is T.INT16 and self.native_wide is not None:
+                rule = wide_rule_of(requantize, weights.shape[self.axis], wide=width is np.int64)
+                if isinstance(rule, str):
+                    return rule
+                if isinstance(rule, Rule) and width is np.int64 and _reach(weights, bias, self.axis) >= 2**31:
+                    return "sums beyond int32"
+                return self.native_wide(
+                    target, wide.layer.Layer(weights.astype(np.int8), bias, low, high, rule, self.axis)
+                )
+            if self.native is None or T.INT16 in (self.x.type, self.output.type):
+                return "no native kernel for these types"
+            narrow = rule_of(requantize, weights.shape[self.axis], point)
+            if isinstance(narrow, str):
+                return narrow
             return self.native(
-                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, rule)
+                target, Layer(weights, w_point, bias, eight(self.x), eight(self.output), low, high, narrow)
             )
 
         kernel = f"{self.kernel}_{self.x.type.name.lower()}"
@@ -299,16 +309,23 @@ LARGEST = 25
 """Taps of the largest filter for which XNNPACK has a depthwise kernel; others are grouped convolutions to it."""
 
 
-def xnnpack_order(products: Products) -> Order:
+def xnnpack_order(products: Products) -> float32.pieces.Order:
     """In which order XNNPACK sums a convolution: one kernel where every group has one channel in and out."""
     weights, channels = known(products.weights), known(products.x)[3]
     single = weights[products.axis] == channels and products.terms == weights[1] * weights[2] <= LARGEST
-    return Order.DOWN if single else Order.FUSED
+    return float32.pieces.Order.DOWN if single else float32.pieces.Order.FUSED
 
 
 def signed(weights: AnyArray) -> Int8Array:
     """Weights in 8 bits as signed numbers; the bytes of unsigned ones."""
     return weights.view(np.int8)
+
+
+def _reach(weights: AnyArray, bias: AnyArray | None, axis: int) -> int:
+    """What no sum of products of int16 numbers and weights, and bias, exceeds."""
+    others = tuple(i for i in range(weights.ndim) if i != axis)
+    sums = np.abs(weights.astype(np.int64)).sum(others) << 15
+    return int((sums if bias is None else sums + np.abs(bias.astype(np.int64))).max(initial=0))
 
 
 def _names(pairs: tuple[tuple[TensorType, TensorType], ...]) -> str:

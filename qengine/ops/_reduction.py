@@ -10,12 +10,13 @@ import numpy as np
 
 from ..delegate import FLOATS, takes_activation
 from ..errors import ModelError, Unsupported
+from ..kernels import emit
 from ..kernels.arrays import AnyArray
-from ..kernels.emit.float32.pool import plan_sum
+from ..kernels.emit import float32
 from ..kernels.emit.plan import Compiled
-from ..kernels.emit.pool import plan_mean, plan_mean_fixed
 from ..kernels.emit.rounding import FixedRule
 from ..kernels.emit.target import Target
+from ..kernels.profile import Profile
 from ..kernels.reference.reduction import mean_rule
 from ..kernels.requantizers import Requantizer
 from ..model import Shape, TensorType
@@ -84,7 +85,7 @@ class Reduction(Op):
         x, output = specs.input(0), specs.output()
 
         def compiled(target: Target) -> Compiled | str:
-            parts = _parts(specs)
+            parts = parts_of(specs)
             if isinstance(parts, str):
                 return parts
             outer, reduced, inner = parts
@@ -93,7 +94,8 @@ class Reduction(Op):
             scale = scale_of_count(reduced)
             offset = np.float32(reduced * zero_point_of(x, "inputs[0]"))
             bias = np.float32(zero_point_of(output, "outputs[0]")) - offset * scale
-            return plan_mean(target, outer, reduced, inner, eight(x), eight(output), float(scale), float(bias))
+            numbers = float(scale), float(bias)
+            return emit.pool.plan_mean(target, outer, reduced, inner, eight(x), eight(output), *numbers)
 
         return compiled
 
@@ -102,7 +104,7 @@ class Reduction(Op):
         x, output = specs.input(0), specs.output()
 
         def compiled(target: Target) -> Compiled | str:
-            parts = _parts(specs)
+            parts = parts_of(specs)
             if isinstance(parts, str):
                 return parts
             if x.type is T.INT16:
@@ -120,16 +122,22 @@ class Reduction(Op):
             if isinstance(native, str):
                 return native
             assert isinstance(native, FixedRule)
-            return plan_mean_fixed(target, outer, reduced, inner, eight(x), eight(output), native, start, bias)
+            sizes = outer, reduced, inner
+            return emit.pool.plan_mean_fixed(target, *sizes, eight(x), eight(output), native, start, bias)
 
         return compiled
 
-    def native_float_sum(self, specs: Specs, *, mean: bool) -> Native:
+    def native_float_sum(self, specs: Specs, profile: Profile, *, mean: bool) -> Native:
         """The planner of sums or means of float32 numbers."""
+        xnnpack = profile is Profile.XNNPACK
 
         def compiled(target: Target) -> Compiled | str:
-            parts = _parts(specs)
-            return parts if isinstance(parts, str) else plan_sum(target, *parts, mean=mean)
+            parts = parts_of(specs)
+            if isinstance(parts, str):
+                return parts
+            if profile is Profile.REFERENCE and parts[2] == 1:
+                return "rows are summed one number after the other"
+            return float32.sums.plan_sum(target, *parts, mean=mean, xnnpack=xnnpack)
 
         return compiled
 
@@ -149,7 +157,7 @@ class Reduction(Op):
         return {T.INT8: 2, T.INT16: 3}.get(specs.input(0).type, 1)
 
 
-def _parts(specs: Specs) -> tuple[int, int, int] | str:
+def parts_of(specs: Specs) -> tuple[int, int, int] | str:
     """How many elements lie outside of the reduced axes, in them, and inside; or why that can't be said."""
     shape, values = known(specs.input(0)), specs.input(1).value
     if values is None:

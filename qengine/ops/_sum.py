@@ -9,9 +9,8 @@ import numpy as np
 
 from ..delegate import takes_fused
 from ..errors import ModelError
+from ..kernels import emit
 from ..kernels.arrays import AnyArray, Int64Array
-from ..kernels.emit.add_fixed import Vectors, plan_add_fixed
-from ..kernels.emit.elementwise import AddNumbers, plan_add
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
@@ -35,6 +34,7 @@ from ..scales import exponent_of, scale_of
 from ..shapes import known
 from ._elementwise import plain, plain_clamp, quantized, quantized_bounds, takes_elementwise, zero_points
 from ._floats import Native, native_binary
+from ._numbers import native_arithmetic
 
 T = TensorType
 
@@ -58,7 +58,8 @@ def plan_plain(name: str, specs: Specs, profile: Profile, fused: ActivationFunct
     output = specs.output()
     function = np.add if sign == 1 else np.subtract
     clamp = plain_clamp(output.type, fused, profile)
-    return plain(name, function, output, clamp, native_binary(name, specs, clamp.bounds))
+    native = native_binary(name, specs, clamp.bounds) or native_arithmetic(name, specs, clamp.bounds)
+    return plain(name, function, output, clamp, native)
 
 
 def plan_quantized(
@@ -96,8 +97,13 @@ def plan_quantized(
 def _native(specs: Specs, scales: FloatScales, bounds: tuple[int, int]) -> Native:
     """The planner of the emitted sum."""
     a, b, output = specs.input(0), specs.input(1), specs.output()
-    numbers = AddNumbers(scales.a, scales.b, scales.shift)
-    return lambda target: plan_add(target, known(a), known(b), eight(a), eight(b), eight(output), numbers, *bounds)
+
+    def native(target: Target) -> Compiled:
+        numbers = emit.elementwise.AddNumbers(scales.a, scales.b, scales.shift)
+        operands = known(a), known(b), eight(a), eight(b), eight(output)
+        return emit.elementwise.plan_add(target, *operands, numbers, *bounds)
+
+    return native
 
 
 def _plan_fixed(
@@ -110,10 +116,11 @@ def _plan_fixed(
     if fast:
         loop = inner_loop(known(a), known(b))
         wide = output.type is T.INT8 and not loop.scalar
-        vectors = Vectors(loop.length, 16 if wide else 8, wide) if loop.length else None
+        vectors = emit.add_fixed.Vectors(loop.length, 16 if wide else 8, wide) if loop.length else None
         if vectors is not None and 255 * (a.scale + b.scale) / output.scale > 2**15 - 512:
             return "sums may wrap in 16 bits"
-    return plan_add_fixed(target, known(a), known(b), eight(a), eight(b), eight(output), scale, sign, *bounds, vectors)
+    operands = known(a), known(b), eight(a), eight(b), eight(output)
+    return emit.add_fixed.plan_add_fixed(target, *operands, scale, sign, *bounds, vectors)
 
 
 def _shifts(specs: Specs, exponents: list[int], sign: Sign) -> tuple[int, int]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..delegate import FLOATS, takes_fused
-from ..kernels.emit.float32.pool import plan_average_pool as float_average_pool
-from ..kernels.emit.pool import plan_average_pool
+from ..kernels import emit, reference
+from ..kernels.emit import float32
 from ..kernels.profile import Profile
 from ..kernels.reference.pooling import average_pool_float32, average_pool_integer
 from ..model import TensorType
@@ -28,5 +28,7 @@ class AveragePool2D(Pool):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check(specs, profile, TensorType.FLOAT32, TensorType.INT8, TensorType.UINT8, TensorType.INT16)
         if specs.input(0).type is TensorType.FLOAT32:
-            return self.plan_float(specs, profile, average_pool_float32, float_average_pool)
-        return self.plan_integer(specs, average_pool_integer, self.bounds(specs.output(), profile), plan_average_pool)
+            kernel = profile.pick(reference=average_pool_float32, xnnpack=reference.xnnpack_floats.average_pool)
+            return self.plan_float(specs, profile, kernel, float32.pool.plan_average_pool)
+        bounds = self.bounds(specs.output(), profile)
+        return self.plan_integer(specs, average_pool_integer, bounds, emit.pool.plan_average_pool)

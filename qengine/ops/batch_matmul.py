@@ -12,6 +12,10 @@ import numpy as np
 from ..delegate import FLOATS, positive, takes_activation
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit import float32
+from ..kernels.emit.batch_matmul import Product, plan_batch_matmul
+from ..kernels.emit.plan import Compiled, Eight
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.batch_matmul import multiply_dynamic, multiply_dynamic_mixed, multiply_integers
 from ..kernels.reference.dynamic_range import quantize_asymmetric, quantize_symmetric, quantize_xnnpack
@@ -20,6 +24,7 @@ from ..model import Shape, TensorType
 from ..op import Graphs, Op, Spec, Specs, Step, Versions, Weights
 from ..scales import product_scale, scales_of, zero_point_of
 from ..shapes import broadcast, known, volume
+from ._native import rule_of
 
 T = TensorType
 KINDS = {
@@ -89,7 +94,7 @@ class BatchMatmul(Op):
             raise Unsupported(f"expected types among those of the runtime's kernels, got {names}", "inputs")
         macs = volume(known(output)) * _swapped(known(x), self.adj_x)[-1]
         if x.type is T.FLOAT32:
-            return self._plan_float(macs) if y.type is T.FLOAT32 else self._plan_dynamic(specs, profile, macs)
+            return self._plan_float(specs, macs) if y.type is T.FLOAT32 else self._plan_dynamic(specs, profile, macs)
         if output.type is T.INT32:
 
             def run_plain(x: AnyArray, y: AnyArray) -> AnyArray:
@@ -99,11 +104,16 @@ class BatchMatmul(Op):
         rounding: type[Requantizer] = Wide if x.type is T.INT16 else DoubleRounding
         return self._plan_integer(specs, Float32 if profile is Profile.XNNPACK else rounding, macs)
 
-    def _plan_float(self, macs: int) -> Step:
+    def _plan_float(self, specs: Specs, macs: int) -> Step:
+        shapes = known(specs.input(0)), known(specs.input(1))
+
         def run(x: AnyArray, y: AnyArray) -> AnyArray:
             return np.asarray(np.matmul(_turned(x, self.adj_x), _turned(y, self.adj_y)))
 
-        return Step(run, "batch_matmul_float32", macs=macs)
+        def compiled(target: Target) -> Compiled:
+            return float32.batch_matmul.plan_batch_matmul(target, *shapes, self.adj_x, self.adj_y)
+
+        return Step(run, "batch_matmul_float32", macs=macs, compiled=compiled)
 
     def _plan_integer(self, specs: Specs, rounding: type[Requantizer], macs: int) -> Step:
         x, y, output = specs.input(0), specs.input(1), specs.output()
@@ -123,7 +133,16 @@ class BatchMatmul(Op):
             sums = multiply_integers(_turned(x, self.adj_x), points[0], _turned(y, self.adj_y), points[1], width)
             return requantize(sums, points[2], int(limits.min), int(limits.max), dtype)
 
-        return Step(run, f"batch_matmul_{x.type.name.lower()}", f"{rounding.__name__} rounding", macs)
+        def compiled(target: Target) -> Compiled | str:
+            if x.type is T.INT16:
+                return "no native kernel for these types"
+            rule = rule_of(requantize, known(output)[-1], points[2])
+            if isinstance(rule, str):
+                return rule
+            product = Product(known(x), known(y), self.adj_x, self.adj_y, y.value, points[1])
+            return plan_batch_matmul(target, product, Eight(True, points[0]), Eight(True, points[2]), rule)
+
+        return Step(run, f"batch_matmul_{x.type.name.lower()}", f"{rounding.__name__} rounding", macs, compiled)
 
     def _plan_dynamic(self, specs: Specs, profile: Profile, macs: int) -> Step:
         x, y = specs.input(0), specs.input(1)

@@ -7,12 +7,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ModelError, Unsupported
-from ..kernels.emit.convolution import plan_convolution
-from ..kernels.emit.dynamic.products import plan_convolution as dynamic_convolution
-from ..kernels.emit.float32.convolution import plan_convolution as float_convolution
-from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
-from ..kernels.emit.float32.layer import Layer as FloatLayer
-from ..kernels.emit.float32.pieces import Order
+from ..kernels import emit
+from ..kernels.emit import dynamic, float32
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
@@ -72,10 +68,11 @@ class Conv2D(Op):
         emitted = geometry_of(geometry, known(specs.input(0)), (tall, wide), channels)
         single = depth == 1 and channels == known(specs.input(0))[3]
 
-        def native_float(target: Target, layer: FloatLayer) -> Compiled:
+        def native_float(target: Target, layer: float32.layer.Layer) -> Compiled:
             if single:
-                return float_depthwise(target, emitted, replace(layer, weights=layer.weights.transpose(3, 1, 2, 0)))
-            return float_convolution(target, emitted, layer)
+                filters = layer.weights.transpose(3, 1, 2, 0)
+                return float32.depthwise.plan_depthwise(target, emitted, replace(layer, weights=filters))
+            return float32.convolution.plan_convolution(target, emitted, layer)
 
         return Products(
             specs.input(0),
@@ -88,9 +85,10 @@ class Conv2D(Op):
             self.fused_activation_function,
             "conv",
             bias_type=self.quantized_bias_type,
-            native=lambda target, layer: plan_convolution(target, emitted, layer),
+            native=lambda target, layer: emit.convolution.plan_convolution(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.products.plan_convolution(target, emitted, layer),
             native_float=native_float,
-            native_dynamic=lambda target, layer, rows: dynamic_convolution(target, emitted, layer, rows),
+            native_dynamic=lambda target, layer, rows: dynamic.products.plan_convolution(target, emitted, layer, rows),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -115,7 +113,8 @@ class Conv2D(Op):
         if products.is_dynamic:
             return self._plan_dynamic(products, profile, grouped)
         if products.x.type is T.FLOAT32:
-            return products.plan_float(profile.pick(reference=Order.BIAS_LAST, xnnpack=xnnpack_order(products)))
+            order = float32.pieces.Order.BIAS_LAST
+            return products.plan_float(profile.pick(reference=order, xnnpack=xnnpack_order(products)))
         products.check_quantization()
         rounding = profile.pick(
             reference=DoubleRounding, optimized=DoubleRounding if grouped else HalfUp, xnnpack=Float32

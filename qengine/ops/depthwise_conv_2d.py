@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import ModelError, Unsupported
-from ..kernels.emit.depthwise import plan_depthwise
-from ..kernels.emit.dynamic.depthwise import plan_depthwise as dynamic_depthwise
-from ..kernels.emit.float32.depthwise import plan_depthwise as float_depthwise
-from ..kernels.emit.float32.pieces import Order
+from ..kernels import emit
+from ..kernels.emit import dynamic, float32
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import Geometry, depthwise_conv_2d
 from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_together, scaled_weights_first
@@ -70,9 +68,10 @@ class DepthwiseConv2D(Op):
             tall * wide,
             self.fused_activation_function,
             "depthwise_conv",
-            native=lambda target, layer: plan_depthwise(target, emitted, layer),
-            native_dynamic=lambda target, layer, _: dynamic_depthwise(target, emitted, layer),
-            native_float=lambda target, layer: float_depthwise(target, emitted, layer),
+            native=lambda target, layer: emit.depthwise.plan_depthwise(target, emitted, layer),
+            native_wide=lambda target, layer: emit.wide.depthwise.plan_depthwise(target, emitted, layer),
+            native_dynamic=lambda target, layer, _: dynamic.depthwise.plan_depthwise(target, emitted, layer),
+            native_float=lambda target, layer: float32.depthwise.plan_depthwise(target, emitted, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -96,8 +95,10 @@ class DepthwiseConv2D(Op):
             scaled = profile.pick(reference=scaled_together, optimized=scaled_weights_first)
             return products.plan_dynamic(quantize_asymmetric, scaled, known(products.x)[0])
         if products.x.type is T.FLOAT32:
-            order = profile.pick(reference=Order.BIAS_LAST, optimized=Order.BIAS_FIRST, xnnpack=xnnpack_order(products))
-            return products.plan_float(order)
+            order = float32.pieces.Order
+            return products.plan_float(
+                profile.pick(reference=order.BIAS_LAST, optimized=order.BIAS_FIRST, xnnpack=xnnpack_order(products))
+            )
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()

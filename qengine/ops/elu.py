@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..kernels.profile import Profile
+from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.activations import elu
 from ..model import TensorType
 from ..op import Graphs, Specs, Step, Versions
@@ -28,4 +29,4 @@ class Elu(Elementwise):
         self.check_type(specs, profile)
         if specs.input(0).type is T.INT8:
             return plan_table("elu", specs, profile, elu)
-        return plan_float("elu", specs, profile, elu)
+        return plan_float("elu", specs, profile, profile.pick(reference=elu, xnnpack=xnnpack_floats.elu))

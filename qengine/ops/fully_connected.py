@@ -10,11 +10,9 @@ import numpy as np
 
 from ..delegate import takes_activation, takes_bias, takes_fused, takes_shape, takes_weights
 from ..errors import ModelError, Unsupported
+from ..kernels import emit
 from ..kernels.arrays import AnyArray, FloatingArray
-from ..kernels.emit.dense import plan_dense
-from ..kernels.emit.dynamic.products import plan_dense as dynamic_dense
-from ..kernels.emit.float32.dense import plan_dense as float_dense
-from ..kernels.emit.float32.pieces import Order
+from ..kernels.emit import dynamic, float32
 from ..kernels.profile import Profile
 from ..kernels.reference.conv import clamped
 from ..kernels.reference.dynamic_range import (
@@ -86,9 +84,10 @@ class FullyConnected(Op):
             "fully_connected",
             widened=T.INT16,
             bias_type=self.quantized_bias_type,
-            native=lambda target, layer: plan_dense(target, rows, layer),
-            native_dynamic=lambda target, layer, rows: dynamic_dense(target, rows, layer),
-            native_float=lambda target, layer: float_dense(target, rows, layer),
+            native=lambda target, layer: emit.dense.plan_dense(target, rows, layer),
+            native_wide=lambda target, layer: emit.wide.products.plan_dense(target, rows, layer),
+            native_dynamic=lambda target, layer, rows: dynamic.products.plan_dense(target, rows, layer),
+            native_float=lambda target, layer: float32.dense.plan_dense(target, rows, layer),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -143,9 +142,10 @@ class FullyConnected(Op):
             raise ModelError(f"expected a clamp for an activation, got {self.fused_activation_function.name}")
         if x.type is T.FLOAT32:
             alone = volume(known(products.output)[:-1]) == 1
-            optimized = Order.FOURS if alone else Order.BIAS_LAST
+            order = float32.pieces.Order
+            optimized = order.FOURS if alone else order.BIAS_LAST
             return products.plan_float(
-                profile.pick(reference=Order.BIAS_LAST, optimized=optimized, xnnpack=Order.FUSED)
+                profile.pick(reference=order.BIAS_LAST, optimized=optimized, xnnpack=order.FUSED)
             )
         products.check_quantization()
         per_tensor = weights.quantization is not None and not weights.quantization.per_channel

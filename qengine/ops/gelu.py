@@ -35,5 +35,9 @@ class Gelu(Elementwise):
             return plan_table("gelu", specs, profile, gelu_tanh if self.approximate else gelu)
         if x.type is T.FLOAT16:
             return plain("gelu", gelu_tanh_cubed if self.approximate else gelu, output)
-        exact = profile.pick(reference=gelu, xnnpack=xnnpack_floats.gelu)
-        return plan_float("gelu", specs, profile, gelu_tanh_cubed if self.approximate else exact)
+        function = (
+            profile.pick(reference=gelu_tanh_cubed, xnnpack=xnnpack_floats.gelu_tanh)
+            if self.approximate
+            else profile.pick(reference=gelu, xnnpack=xnnpack_floats.gelu)
+        )
+        return plan_float("gelu", specs, profile, function)

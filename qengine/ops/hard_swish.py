@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from ..errors import ModelError
 from ..kernels.profile import Profile
-from ..kernels.reference import quantized_activations
-from ..kernels.reference.activations import hard_swish, hard_swish_optimized, hard_swish_scaled
+from ..kernels.reference import quantized_activations, xnnpack_floats
+from ..kernels.reference.activations import hard_swish, hard_swish_optimized
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ..scales import scale_of
@@ -31,7 +31,9 @@ class HardSwish(Elementwise):
         self.check_type(specs, profile)
         x, output = specs.input(0), specs.output()
         if x.type in (T.FLOAT32, T.FLOAT16):
-            function = profile.pick(reference=hard_swish, optimized=hard_swish_optimized, xnnpack=hard_swish_scaled)
+            function = profile.pick(
+                reference=hard_swish, optimized=hard_swish_optimized, xnnpack=xnnpack_floats.hard_swish
+            )
             return plan_float("hard_swish", specs, profile, function)
         points = ends(specs, must_be_zero=False)
         scales = float(scale_of(x, "inputs[0]")), float(scale_of(output, "outputs[0]"))

@@ -11,6 +11,7 @@ from ..kernels.profile import Profile
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ._elementwise import Elementwise, plain
+from ._numbers import native_flags
 
 T = TensorType
 
@@ -26,4 +27,4 @@ class LogicalAnd(Elementwise):
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
-        return plain("logical_and", np.logical_and, specs.output())
+        return plain("logical_and", np.logical_and, specs.output(), native=native_flags("and", specs))

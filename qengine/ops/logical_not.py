@@ -11,6 +11,7 @@ from ..kernels.profile import Profile
 from ..model import TensorType
 from ..op import Graphs, Specs, Step
 from ._elementwise import Elementwise, plain
+from ._numbers import native_negation
 
 T = TensorType
 
@@ -24,4 +25,4 @@ class LogicalNot(Elementwise):
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
-        return plain("logical_not", np.logical_not, specs.output())
+        return plain("logical_not", np.logical_not, specs.output(), native=native_negation(specs))

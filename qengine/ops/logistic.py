@@ -10,7 +10,8 @@ from ..kernels.arrays import FloatingArray
 from ..kernels.bfloat16 import from_bfloat16, to_bfloat16
 from ..kernels.gemmlowp import logistic as logistic_fixed_point
 from ..kernels.profile import Profile
-from ..kernels.reference.activations import logistic, logistic_of_power, logistic_rounded
+from ..kernels.reference import eigen_floats, xnnpack_floats
+from ..kernels.reference.activations import logistic, logistic_cut, logistic_of_power, logistic_rounded
 from ..kernels.reference.sigmoid_int16 import InputScale, logistic_int16
 from ..model import TensorType
 from ..op import Fixed, Graphs, Rule, Specs, Step, Versions
@@ -44,6 +45,11 @@ class Logistic(Elementwise):
             return plain("logistic", logistic_of_power, specs.output())
         if x.type is T.BFLOAT16 and profile is Profile.OPTIMIZED:
             return plan_float("logistic", specs, profile, partial(logistic_of_power, rounded=_bfloat16))
+        if x.type is T.FLOAT32:
+            function = profile.pick(
+                reference=logistic_cut, optimized=eigen_floats.logistic, xnnpack=xnnpack_floats.logistic
+            )
+            return plan_float("logistic", specs, profile, function)
         if x.type not in (T.INT8, T.UINT8):
             return plan_float("logistic", specs, profile, logistic)
         if profile is not Profile.XNNPACK:

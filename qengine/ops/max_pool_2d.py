@@ -10,8 +10,8 @@ import numpy as np
 
 from ..delegate import takes_activation, takes_fused
 from ..errors import ModelError
-from ..kernels.emit.float32.pool import plan_max_pool as float_max_pool
-from ..kernels.emit.pool import plan_max_pool
+from ..kernels import emit
+from ..kernels.emit import float32
 from ..kernels.profile import Profile
 from ..kernels.reference.pooling import max_pool
 from ..model import TensorType
@@ -40,13 +40,13 @@ class MaxPool2D(Pool):
         x, output = specs.input(0), specs.output()
         if x.type is TensorType.FLOAT32:
             lowest = -np.inf if profile is Profile.XNNPACK else -FLOAT32_MAX
-            native = partial(float_max_pool, lowest=lowest)
+            native = partial(float32.pool.plan_max_pool, lowest=lowest)
             return self.plan_float(specs, profile, partial(max_pool, larger=np.fmax, lowest=lowest), native)
         if profile is Profile.XNNPACK:
             _check_same(x, output)
         lowest = np.iinfo(x.type.dtype).min
         kernel = partial(max_pool, larger=np.maximum, lowest=lowest)
-        return self.plan_integer(specs, kernel, self.bounds(output, profile), plan_max_pool)
+        return self.plan_integer(specs, kernel, self.bounds(output, profile), emit.pool.plan_max_pool)
 
 
 def _check_same(x: Spec, output: Spec) -> None:

@@ -11,6 +11,7 @@ from ..model import TensorType
 from ..op import Graphs, LikeInput, Rule, Specs, Step, Versions
 from ._elementwise import Elementwise, plain, plain_bfloat16, stretches_beyond_4
 from ._floats import native_extreme
+from ._numbers import native_extreme_of_integers
 
 T = TensorType
 
@@ -31,7 +32,7 @@ class Maximum(Elementwise):
         self.check_type(specs, profile)
         output = specs.output()
         function = xnnpack_order(maximum) if profile is Profile.XNNPACK else maximum
-        native = native_extreme("max", specs, profile)
+        native = native_extreme("max", specs, profile) or native_extreme_of_integers("max", specs)
         return plain(
             "maximum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output, native=native
         )

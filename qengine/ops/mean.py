@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
+from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.reduction import (
     count_of,
     mean_float32,
@@ -42,7 +43,8 @@ class Mean(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
         kind = specs.input(0).type
         if kind is T.FLOAT32:
-            return self.steps(specs, mean_float32, native=self.native_float_sum(specs, mean=True))
+            kernel: Kernel = profile.pick(reference=mean_float32, xnnpack=xnnpack_floats.means)
+            return self.steps(specs, kernel, native=self.native_float_sum(specs, profile, mean=True))
         if kind in (T.INT32, T.INT64):
             return self.steps(specs, mean_integer)
         if profile is Profile.XNNPACK:

@@ -11,6 +11,7 @@ from ..model import TensorType
 from ..op import Graphs, LikeInput, Rule, Specs, Step, Versions
 from ._elementwise import Elementwise, plain, plain_bfloat16, stretches_beyond_4
 from ._floats import native_extreme
+from ._numbers import native_extreme_of_integers
 
 T = TensorType
 
@@ -31,7 +32,7 @@ class Minimum(Elementwise):
         self.check_type(specs, profile)
         output = specs.output()
         function = xnnpack_order(minimum) if profile is Profile.XNNPACK else minimum
-        native = native_extreme("min", specs, profile)
+        native = native_extreme("min", specs, profile) or native_extreme_of_integers("min", specs)
         return plain(
             "minimum", plain_bfloat16(function) if output.type is T.BFLOAT16 else function, output, native=native
         )

@@ -37,6 +37,7 @@ from ._elementwise import (
 )
 from ._floats import native_binary
 from ._native import rule_of
+from ._numbers import native_arithmetic
 
 T = TensorType
 
@@ -87,7 +88,7 @@ class Mul(Elementwise):
             return self._plan_quantized(specs, profile)
         flush = profile is Profile.XNNPACK
         clamp = plain_clamp(output.type, self.fused_activation_function, profile)
-        native = native_binary("mul", specs, clamp.bounds, flush=flush)
+        native = native_binary("mul", specs, clamp.bounds, flush=flush) or native_arithmetic("mul", specs, clamp.bounds)
         return plain("mul", _multiply_flushed if flush else np.multiply, output, clamp, native)
 
     def _plan_quantized(self, specs: Specs, profile: Profile) -> Step:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels.profile import Profile
 from ..op import Graphs, Specs, Step, Versions
-from ._extremes import extreme_kernel
+from ._extremes import extreme_kernel, native_extreme
 from ._reduction import QUANTIZED, Reduction, T, check_same_quantization
 
 
@@ -27,4 +27,5 @@ class ReduceMin(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, *QUANTIZED)
         if profile is not Profile.XNNPACK:
             check_same_quantization(specs)
-        return self.steps(specs, extreme_kernel(specs.input(0).type, profile, np.fmin))
+        kernel = extreme_kernel(specs.input(0).type, profile, np.fmin)
+        return self.steps(specs, kernel, native=native_extreme("min", specs, profile))

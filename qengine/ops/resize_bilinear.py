@@ -10,6 +10,7 @@ from typing import ClassVar
 from ..delegate import takes_activation, takes_shape
 from ..errors import ModelError, Unsupported
 from ..kernels.arrays import AnyArray
+from ..kernels.emit import float32
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.resize import plan_resize_bilinear
 from ..kernels.emit.target import Target
@@ -17,8 +18,9 @@ from ..kernels.profile import Profile
 from ..kernels.reference.resize import (
     Centers,
     Places,
+    bilinear_corners,
     bilinear_fixed_point,
-    bilinear_float32,
+    bilinear_lines,
     bilinear_steps,
     bilinear_uint8,
     in_steps,
@@ -73,7 +75,8 @@ class ResizeBilinear(Resizing):
 
         def compiled(target: Target) -> Compiled | str:
             size = specs.input(1).value
-            if mixing not in (bilinear_steps, bilinear_fixed_point) or x.type is T.INT16 or size is None:
+            emitted = (bilinear_steps, bilinear_fixed_point, bilinear_lines)
+            if mixing not in emitted or x.type is T.INT16 or size is None:
                 return "no native kernel mixes these types by this rule"
             (batch, *image), (height, width) = known(x), wanted(size)
             try:
@@ -82,6 +85,8 @@ class ResizeBilinear(Resizing):
                 return str(error)
             rule = "up" if mixing is bilinear_steps else "away"
             shape = (image[0], image[1], image[2])
+            if mixing is bilinear_lines:
+                return float32.resize.plan_resize_bilinear(target, batch, shape, rows, columns)
             return plan_resize_bilinear(target, batch, shape, rows, columns, x.type is T.INT8, rule)
 
         return replace(self.step(specs, kernel), compiled=compiled)
@@ -97,10 +102,10 @@ class ResizeBilinear(Resizing):
 def _kernel(kind: TensorType, profile: Profile) -> tuple[Placing, Mixing]:
     if profile is Profile.XNNPACK:
         if kind is T.FLOAT32:
-            return places_clamped, bilinear_float32
+            return places_clamped, bilinear_lines
         return lambda *sides: in_steps(places_clamped(*sides)), bilinear_steps
     if kind is T.FLOAT32:
-        return places_float32, bilinear_float32
+        return places_float32, partial(bilinear_corners, weights_first=profile is Profile.OPTIMIZED)
     if kind is T.UINT8:
         return places_float32, partial(bilinear_uint8, weights_first=profile is Profile.OPTIMIZED)
     return places_fixed_point, bilinear_fixed_point

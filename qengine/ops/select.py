@@ -14,6 +14,7 @@ from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..shapes import known
 from . import _choice
+from ._numbers import native_choice
 from ._operands import oldest
 
 T = TensorType
@@ -47,7 +48,7 @@ class Select(Op):
                 condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
             return np.where(condition, x, y).reshape(shape)
 
-        return Step(run)
+        return Step(run, compiled=native_choice(specs))
 
     def version(self, specs: Specs) -> int:
         condition, x, y = specs.input(0), specs.input(1), specs.input(2)

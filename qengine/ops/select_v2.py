@@ -15,6 +15,7 @@ from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeOutput, Op, Rule, Specs, Step, Versions
 from ..shapes import broadcast, known
 from . import _choice
+from ._numbers import native_choice
 from ._operands import oldest
 
 T = TensorType
@@ -45,7 +46,7 @@ class SelectV2(Op):
             room(shape, x.dtype)
             return np.where(condition, x, y).reshape(shape)
 
-        return Step(run)
+        return Step(run, compiled=native_choice(specs))
 
     def version(self, specs: Specs) -> int:
         return oldest(specs.input(1), {T.UINT32: 2})

@@ -11,6 +11,7 @@ from ..kernels.profile import Profile
 from ..model import TensorType
 from ..op import Graphs, Specs, Step, Versions
 from ._elementwise import Elementwise, plain
+from ._floats import native_unary
 
 T = TensorType
 
@@ -26,4 +27,4 @@ class Sign(Elementwise):
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         self.check_type(specs, profile)
-        return plain("sign", np.sign, specs.output())
+        return plain("sign", np.sign, specs.output(), native=native_unary(np.sign, specs))

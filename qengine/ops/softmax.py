@@ -17,6 +17,7 @@ from ..kernels.emit.softmax import plan_softmax, plan_softmax_fixed
 from ..kernels.emit.target import Target
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.profile import Profile
+from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.softmax import (
     FixedInput,
     power_table,
@@ -71,8 +72,10 @@ class Softmax(Elementwise):
         if len(known(x)) == 0:
             raise ModelError("expected at least one dimension, got a scalar", "inputs[0]")
         if x.type in FLOATS:
-            native = native_softmax(specs, self.beta)
-            return plain("softmax", partial(softmax, beta=self.beta), output, native=native)
+            exact = profile is Profile.XNNPACK and x.type is T.FLOAT32
+            native = None if profile is Profile.REFERENCE else native_softmax(specs, self.beta, xnnpack=exact)
+            rule = xnnpack_floats.softmax if exact else partial(softmax, beta=self.beta)
+            return plain("softmax", rule, output, native=native)
         if x.type is T.INT16:
             return self._plan_int16(specs)
         zero_point_of(x, "inputs[0]")

@@ -134,10 +134,8 @@ class Svdf(Op):
             features, times, bias = specs.input(1).value, specs.input(2).value, specs.optional(3)
             if features is None or times is None or (bias is not None and bias.value is None):
                 return "native kernels need constant weights and bias"
-            if times.dtype != np.int16:
-                return "no native kernel for an int8 state"
             batch, offsets = known(specs.input(0))[0], None if bias is None else bias.value
-            zero_points = points.input, points.output
+            zero_points = points.input, points.state, points.output
             return plan_svdf(
                 target, batch, features, times, offsets, rank, zero_points, to_state, to_output, state=source(4)
             )

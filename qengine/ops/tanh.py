@@ -10,6 +10,7 @@ from ..kernels.arrays import Int64Array, IntegerArray
 from ..kernels.fixed_point import saturate
 from ..kernels.gemmlowp import tanh as tanh_fixed_point
 from ..kernels.profile import Profile
+from ..kernels.reference import c_library, eigen_floats, xnnpack_floats
 from ..kernels.reference.activations import tanh
 from ..kernels.reference.sigmoid_int16 import InputScale, tanh_int16
 from ..model import TensorType
@@ -43,6 +44,9 @@ class Tanh(Elementwise):
             return self._plan_int16(specs, profile)
         if x.type in (T.INT8, T.UINT8):
             return plan_table("tanh", specs, profile, tanh)
+        if x.type is T.FLOAT32:
+            function = profile.pick(reference=c_library.tanh, optimized=eigen_floats.tanh, xnnpack=xnnpack_floats.tanh)
+            return plan_float("tanh", specs, profile, function)
         return plan_float("tanh", specs, profile, tanh)
 
     def _plan_int16(self, specs: Specs, profile: Profile) -> Step:

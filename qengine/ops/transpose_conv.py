@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray, FloatingArray
+from ..kernels.emit import float32
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.transposed import plan_transposed
+from ..kernels.emit.wide.products import plan_transposed as wide_transposed
 from ..kernels.profile import Profile
-from ..kernels.reference.conv import transpose_conv_2d
-from ..kernels.reference.dynamic_range import quantize_asymmetric, scaled_weights_first
+from ..kernels.reference.conv import clamped, transpose_conv_2d, transpose_conv_2d_scaled
+from ..kernels.reference.dynamic_range import quantize_asymmetric, quantize_xnnpack, scaled_fused
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, FlatSplit, Float32
 from ..model import Shape, TensorType
 from ..op import DYNAMIC, Dynamic, Graphs, Op, Specs, Step, Versions, Weights
 from ..options import ActivationFunctionType, Padding
+from ..scales import scales_of
 from ..shapes import known, of_rank, window
 from ._products import Products, T
 
@@ -80,6 +85,14 @@ class TransposeConv(Op):
         def sums(x: FloatingArray, weights: FloatingArray) -> FloatingArray:
             return transpose_conv_2d(x, weights, (self.stride_h, self.stride_w), padding, (output[1], output[2]))
 
+        emitted = Geometry(
+            output[0],
+            (height, width, depth),
+            (output[1], output[2], output[3]),
+            (tall, wide),
+            (self.stride_h, self.stride_w),
+            before=padding,
+        )
         return Products(
             specs.input(2),
             filters,
@@ -92,19 +105,9 @@ class TransposeConv(Op):
             "transpose_conv",
             needs_bias=False,
             bias_type=self.quantized_bias_type,
-            native=lambda target, layer: plan_transposed(
-                target,
-                Geometry(
-                    output[0],
-                    (height, width, depth),
-                    (output[1], output[2], output[3]),
-                    (tall, wide),
-                    (self.stride_h, self.stride_w),
-                    before=padding,
-                ),
-                layer,
-                input=2,
-            ),
+            native=lambda target, layer: plan_transposed(target, emitted, layer, input=2),
+            native_float=lambda target, layer: float32.transposed.plan_transposed(target, emitted, layer, input=2),
+            native_wide=lambda target, layer: wide_transposed(target, emitted, layer, input=2),
         )
 
     def delegated(self, specs: Specs) -> bool:
@@ -117,7 +120,7 @@ class TransposeConv(Op):
             fits = self.stride_h <= tall and self.stride_w <= wide
         else:
             fits = tall <= output[1] and wide <= output[2]
-        return fits and self._products(specs, output).delegated()
+        return fits and self._products(specs, output).delegated(dynamic=True)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         output = specs.output().shape
@@ -137,9 +140,9 @@ class TransposeConv(Op):
             (T.FLOAT32, T.FLOAT32), (T.FLOAT32, T.INT8), (T.INT8, T.INT8), (T.UINT8, T.UINT8), (T.INT16, T.INT8)
         )
         if products.is_dynamic:
-            return products.plan_dynamic(quantize_asymmetric, scaled_weights_first, known(products.x)[0])
+            return self._plan_dynamic(specs, profile, products, output)
         if products.x.type is T.FLOAT32:
-            return products.plan_float()
+            return products.plan_float(float32.pieces.Order.FUSED)
         products.check_quantization()
         if products.x.type is T.UINT8:
             products.check_bias_scale()
@@ -150,6 +153,32 @@ class TransposeConv(Op):
                 products.int16_rounding(profile.pick(reference=DoubleRounding, optimized=ChannelSplit))
             )
         return products.plan_integer(profile.pick(reference=DoubleRounding, optimized=ChannelSplit, xnnpack=Float32))
+
+    def _plan_dynamic(self, specs: Specs, profile: Profile, products: Products, output: Shape) -> Step:
+        """Floats quantized on the fly: XNNPACK scales sums, the others every product."""
+        images = known(products.x)[0]
+        step = products.plan_dynamic(quantize_xnnpack, scaled_fused, images)
+        if profile is Profile.XNNPACK:
+            return step
+        padding = self._padding(specs, output)
+        weight_scale = np.broadcast_to(scales_of(products.weights, "inputs[1]"), output[3])
+        low, high = self.fused_activation_function.bounds
+
+        def run(x: AnyArray, weights: AnyArray, bias: AnyArray | None = None) -> AnyArray:
+            if x.size == 0:
+                return np.zeros(output, np.float32)
+            centered, scale, _ = quantize_asymmetric(x.reshape(images, -1))
+            sums = transpose_conv_2d_scaled(
+                centered.reshape(x.shape).astype(np.float32),
+                weights.astype(np.float32),
+                (weight_scale, scale),
+                (self.stride_h, self.stride_w),
+                padding,
+                (output[1], output[2]),
+            )
+            return clamped(sums if bias is None else sums + bias, low, high)
+
+        return Step(run, step.kernel, f"{quantize_asymmetric.__name__}, every product scaled", step.macs)
 
     def version(self, specs: Specs) -> int:
         if self.quantized_bias_type is not T.FLOAT32:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
+from ..kernels.emit import float32
 from ..kernels.emit.plan import Compiled, source
 from ..kernels.emit.recurrent import plan_lstm
 from ..kernels.emit.target import Target
@@ -23,6 +24,13 @@ from ._lstm import Arrays, Layout, Part, Settings, T, check_types
 from ._lstm_integer import integer_cell
 
 LAYOUT = Layout(weights=1, output_state=18, cell_state=19, norm=20)
+
+_FUNCTIONS = {
+    ActivationFunctionType.TANH: "tanh",
+    ActivationFunctionType.RELU: "relu",
+    ActivationFunctionType.RELU6: "relu6",
+}
+"""What the emitted kernels call a cell's function."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +95,7 @@ class UnidirectionalSequenceLstm(Op):
             h, c = (arrays[i].reshape(batch, -1) for i in (LAYOUT.output_state, LAYOUT.cell_state))
             return self._time_first(steps(self._time_first(arrays[0]), arrays, h, c))
 
-        compiled = partial(self._native, specs, fixed) if integer else None
+        compiled = partial(self._native, specs, fixed) if integer else partial(self._native_float, part)
         return Step(run, kernel, macs=macs, compiled=compiled, stateful=True, folds=False)
 
     def _native(self, specs: Specs, cell: Cell, target: Target) -> Compiled | str:
@@ -95,6 +103,30 @@ class UnidirectionalSequenceLstm(Op):
         steps, batch = (first, second) if self.time_major else (second, first)
         states = source(LAYOUT.output_state), source(LAYOUT.cell_state)
         return plan_lstm(
+            target, steps, batch, cell, time_major=self.time_major, output_state=states[0], cell_state=states[1]
+        )
+
+    def _native_float(self, part: Part, target: Target) -> Compiled | str:
+        specs, layout = part.specs, part.layout
+        if part.kind is not T.FLOAT32 or part.peeps or part.projects or part.normalized:
+            return "no native kernel for peepholes, layer normalization, projection or 8-bit weights"
+        function = _FUNCTIONS.get(self.fused_activation_function)
+        if function is None:
+            return f"no native kernel for a cell's {self.fused_activation_function.name}"
+        found: list[Any] = []
+        for index in (layout.input_weights, layout.recurrent_weights, layout.bias):
+            own = [specs.optional(index(gate)) for gate in range(4)]
+            values = [None if spec is None else spec.value for spec in own]
+            if any(value is None for value in values[1 if part.coupled else 0 :]):
+                return "native kernels need constant weights and bias"
+            if any(value is not None and value.ndim == 1 for value in values) and index == layout.recurrent_weights:
+                return "no native kernel for diagonal weights"
+            found.append(values)
+        first, second, _ = of_rank(specs.input(0), 3, "inputs[0]")
+        steps, batch = (first, second) if self.time_major else (second, first)
+        states = source(layout.output_state), source(layout.cell_state)
+        cell = float32.recurrent.Cell(found[0], found[1], found[2], function, self.cell_clip)
+        return float32.recurrent.plan_lstm(
             target, steps, batch, cell, time_major=self.time_major, output_state=states[0], cell_state=states[1]
         )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..affine import quantize
 from ..model import Graph, Model, Node, Quantization, Tensor, TensorType
+from ..op import Array
 from .constants import Constants, operator
 from .draft import Draft, Placed, floats, rewritten, shared_buffers
 from .plan import Activation, Bias, GraphPlan, NodePlan, Operand, Parameters, Plan, Treatment, Weight
@@ -33,14 +34,23 @@ LearnedScales = Mapping[tuple[int, Weight], NDArray[np.float64]]
 """Scales of weights that training chose, by tensor of the first graph and how it is kept."""
 
 
-def apply(model: Model, plan: Plan, parameters: Parameters, scales: LearnedScales | None = None) -> Applied:
+def apply(
+    model: Model,
+    plan: Plan,
+    parameters: Parameters,
+    scales: LearnedScales | None = None,
+    means: Mapping[tuple[int, int], Array] | None = None,
+) -> Applied:
     """The quantized model: `parameters` gives every grid of every graph its scale and zero point; `scales` those of
-    weights that don't follow from the weights."""
+    weights that don't follow from the weights; `means`, by graph and tensor, those of an activation's channels, by
+    which biases are corrected.
+    """
     drafts, stands = [], []
     weights: dict[tuple[int, int], tuple[float, float]] = {}
     for number, (graph, part) in enumerate(zip(model.graphs, plan.graphs, strict=True)):
         learned = scales if scales is not None and number == 0 else {}
-        work = _Applying(model, number, graph, plan, part, parameters[number], learned)
+        watched = {i: mean for (of, i), mean in (means or {}).items() if of == number}
+        work = _Applying(model, number, graph, plan, part, parameters[number], learned, watched)
         work.run()
         drafts.append(work.draft)
         stands.append(work.stands)
@@ -61,13 +71,14 @@ class _Applying:
         part: GraphPlan,
         parameters: Sequence[Quantization],
         scales: LearnedScales,
+        means: Mapping[int, Array],
     ) -> None:
         self.model, self.number, self.graph = model, number, graph
         self.plan, self.part, self.parameters = plan, part, parameters
         self.draft = Draft(graph)
         self.placed: list[Placed] = []
         self.stands: dict[int, int] = {}
-        self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters, scales)
+        self.constants = Constants(number, graph, self.draft, self.placed, plan.recipe, parameters, scales, means)
         self._forms: dict[tuple[int, int | None], int] = {}
         self._unsigned: set[int] = set()
         self._ended: dict[int, int] = {}

@@ -142,7 +142,7 @@ class Chooser:
                 weight: Operand = operands[weights.input]
             else:
                 axis = None if scheme.granularity == "tensorwise" else self._axis(node, weights)
-                weight = operands[weights.input] = Weight(scheme.weight_type, axis)
+                weight = operands[weights.input] = Weight(scheme.weight_type, axis, bits=scheme.weight_bits)
             if weights.bias is None or weights.bias >= len(node.inputs) or node.inputs[weights.bias] < 0:
                 continue
             if not self.graph.tensors[node.inputs[weights.bias]].is_constant:
@@ -209,7 +209,7 @@ class Chooser:
             shape = self.graph.tensors[node.inputs[position]].shape or ()
             fits = block and len(shape) == 2 and shape[-1] % block == 0
             axis = None if whole else axes.get(position)
-            operands[position] = Weight(scheme.weight_type, axis, block if fits else 0, decoded)
+            operands[position] = Weight(scheme.weight_type, axis, block if fits else 0, decoded, scheme.weight_bits)
         return tuple(operands)
 
     def _least(self, scheme: Scheme) -> int:

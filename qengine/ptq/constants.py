@@ -11,6 +11,7 @@ from ..errors import ModelError
 from ..model import Blockwise, Graph, Node, Quantization, Tensor, TensorType
 from ..op import Array, Op
 from ..ops import find
+from .correct import mean_of_outputs
 from .draft import Draft, Placed, floats
 from .plan import Activation, Bias, NodePlan, Weight
 from .recipe import Recipe
@@ -21,8 +22,8 @@ class Constants:
     """The narrowed constants of one graph: each is made once for each way in which it is kept.
 
     placed: where DEQUANTIZE nodes go. scales: of weights whose scales were learned, by tensor and how they are kept;
-    the recipe's observer chooses all others. at: the node being worked on. errors: by node, the signal and the noise
-    (sums of squares) of its weights.
+    the recipe's observer chooses all others. means: of activations' channels, by tensor, where they are known. at: the
+    node being worked on. errors: by node, the signal and the noise (sums of squares) of its weights.
     """
 
     def __init__(
@@ -34,14 +35,15 @@ class Constants:
         recipe: Recipe,
         parameters: Sequence[Quantization],
         scales: Mapping[tuple[int, Weight], NDArray[np.float64]],
+        means: Mapping[int, Array],
     ) -> None:
         self.number, self.graph, self.draft, self.placed = number, graph, draft, placed
-        self.recipe, self.parameters, self.scales = recipe, parameters, scales
+        self.recipe, self.parameters, self.scales, self.means = recipe, parameters, scales, means
         self.at = 0
         self.errors: dict[int, tuple[float, float]] = {}
         self._narrow: dict[tuple[int, Weight], Quantized] = {}
         self._kept: dict[tuple[int, Weight | None, bytes], int] = {}
-        self._biases: dict[tuple[int, bytes, TensorType], int] = {}
+        self._biases: dict[tuple[int, bytes, TensorType, bytes], int] = {}
 
     def weight(self, node: Node, position: int, weight: Weight, how: NodePlan) -> int:
         """The narrowed constant's index, behind its DEQUANTIZE where it is decoded."""
@@ -124,13 +126,16 @@ class Constants:
         return float(scale[0])
 
     def bias(self, node: Node, position: int, bias: Bias, how: NodePlan) -> int:
-        """The bias in units of input scale * weight scale."""
+        """The bias in units of input scale * weight scale, corrected for the mean error of the weights."""
         index = node.inputs[position]
         tensor = self.graph.tensors[index]
         values = self._finite(tensor)
         weight = how.inputs[bias.weight]
+        correction: Array | None = None
         if isinstance(weight, Weight):
-            weight_scales = self._quantized(node, bias.weight, weight, how).scales
+            made = self._quantized(node, bias.weight, weight, how)
+            weight_scales = made.scales
+            correction = self._correction(node, bias, made)
         else:
             assert isinstance(weight, Activation)
             held = self.parameters[weight.grid].scale
@@ -143,11 +148,21 @@ class Constants:
                 f"and {weight_scales.min()} of weights: keep this node in float",
                 self._place(),
             )
-        key = (index, scales.tobytes(), bias.type)
+        if correction is not None and correction.shape == values.shape:
+            values = (values + correction).astype(np.float32)
+        key = (index, scales.tobytes(), bias.type, values.tobytes())
         if key not in self._biases:
             q = quantize_bias(values, scales, bias.type)
             self._biases[key] = self.draft.constant(q, bias.type, tensor.name, Quantization.of(scales))
         return self._biases[key]
+
+    def _correction(self, node: Node, bias: Bias, made: Quantized) -> Array | None:
+        """(channels,): what the weights' rounding takes from the output's mean, where the input's is known."""
+        source = node.inputs[bias.activation]
+        if source not in self.means:
+            return None
+        lost = floats(self.graph.tensors[node.inputs[bias.weight]]).astype(np.float64) - made.real()
+        return mean_of_outputs(node.op, lost, self.means[source], self.graph.tensors[source].shape)
 
     def _finite(self, tensor: Tensor) -> Array:
         values = floats(tensor)

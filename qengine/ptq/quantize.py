@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from ..errors import ModelError
 from ..model import Model, Quantization, Shape
@@ -16,8 +19,9 @@ from .calibrate import checked, run_samples
 from .place import place
 from .plan import Grid, Parameters, Plan
 from .prepare import prepared
-from .ranges import Ranges
+from .ranges import STAND_IN, Ranges
 from .recipe import Recipe
+from .refine import refined
 from .report import Report, report_on
 from .verify import verify
 
@@ -66,11 +70,29 @@ def quantize(
         samples = _few(tidy, representative_dataset, measure)
         return Quantized(applied.model, report_on(source, tidy, applied, plan, Ranges(), samples), Ranges())
     known, shapes, kept = _ranges(tidy, representative_dataset, ranges, progress, measure)
-    plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
-    applied = apply(tidy, plan, parameters_of(tidy, plan, known))
+
+    def shape(graph: int, index: int) -> Shape | None:
+        return shapes.get((graph, index))
+
+    plan = place(tidy, chosen, origins, source, shape)
+    better = refined(tidy, plan, known, shape)
+    if better.changed:
+        plan = place(better.model, chosen, origins, source, shape)
+    plan = _noted(plan, better.notes)
+    applied = apply(better.model, plan, parameters_of(better.model, plan, better.ranges), means=better.means)
     verify(applied.model)
     samples = kept or _few(tidy, representative_dataset, measure)
-    return Quantized(applied.model, report_on(source, tidy, applied, plan, known, samples), known)
+    report = report_on(source, better.model, applied, plan, better.ranges, samples)
+    return Quantized(applied.model, report, known)
+
+
+def _noted(plan: Plan, notes: Mapping[tuple[int, int], str]) -> Plan:
+    """The plan with what was refined said of nodes that nothing else is said of."""
+    graphs = [
+        replace(part, nodes=tuple(replace(n, why=n.why or notes.get((g, at), "")) for at, n in enumerate(part.nodes)))
+        for g, part in enumerate(plan.graphs)
+    ]
+    return replace(plan, graphs=tuple(graphs))
 
 
 def calibrate(
@@ -111,7 +133,7 @@ def parameters_of(model: Model, plan: Plan, ranges: Ranges | dict[str, Any]) -> 
     def ends(graph: int, grid: Grid, index: int) -> tuple[float, float]:
         tensor = model.graphs[graph].tensors[index]
         if tensor.is_constant:
-            values = tensor.array
+            values = tensor.array[np.abs(tensor.array) < STAND_IN]
             low, high = float(values.min(initial=0)), float(values.max(initial=0))
         elif grid.power_of_two:
             found = summary(graph, index)

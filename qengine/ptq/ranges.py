@@ -14,21 +14,26 @@ from numpy.typing import NDArray
 
 from ..model import Graph, Model, TensorType
 from ..packing import integer_range
+from .channels import Channels
 from .histogram import HALF, Histogram
 
 DECAY = 0.95
 """How much of the moving average each further sample leaves."""
 
-FORMAT = 1
+STAND_IN = 1e30
+"""A magnitude that stands for infinity: masks and the padding of maxima. It stretches no range; integers saturate."""
+
+FORMAT = 2
 
 
 @dataclass
 class Summary:
     """One tensor over all samples: its range, the range's growth, a moving average and a histogram.
 
-    low, high: of all finite values; inf and -inf where there was none. seconds: the low and high that the rest would
-    have without the one sample that holds them. average: moving averages of each sample's low and high; first: the
-    first sample's. growth: (samples so far, low, high) at 1, 2, 4, ... samples. odd: values that were NaN or infinite.
+    low, high: of all values below `STAND_IN`; inf and -inf where there was none. seconds: the low and high that the
+    rest would have without the one sample that holds them. average: moving averages of each sample's low and high;
+    first: the first sample's. growth: (samples so far, low, high) at 1, 2, 4, ... samples. odd: values that were NaN or
+    infinite. channels: where they were watched in every sample, and were the same.
     """
 
     samples: int = 0
@@ -41,6 +46,7 @@ class Summary:
     first: tuple[float, float] = (0.0, 0.0)
     growth: list[tuple[int, float, float]] = field(default_factory=list)
     histogram: Histogram = field(default_factory=Histogram)
+    channels: Channels | None = None
 
     @staticmethod
     def of(low: float, high: float) -> Summary:
@@ -52,20 +58,21 @@ class Summary:
         """Whether no finite value came, nor a range."""
         return self.low > self.high
 
-    def add(self, values: NDArray[Any]) -> None:
-        """The values that the tensor has in one more sample."""
+    def add(self, values: NDArray[Any], *, by_channel: bool = False) -> None:
+        """The values that the tensor has in one more sample. by_channel: whether its last axis is watched too."""
         array = np.asarray(values, np.float32)
         if array.size == 0:
             return
         low, high = float(array.min()), float(array.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            finite = array[np.isfinite(array)]
-            self.odd += array.size - finite.size
-            if finite.size == 0:
+        if not max(-low, high) < STAND_IN:
+            self.odd += array.size - int(np.isfinite(array).sum())
+            array, by_channel = array[np.abs(array) < STAND_IN], False
+            if array.size == 0:
                 return
-            array, low, high = finite, float(finite.min()), float(finite.max())
+            low, high = float(array.min()), float(array.max())
         self.values += array.size
         self.histogram.add(array, max(-low, high))
+        self._count_channels(Channels.of(array) if by_channel else None)
         if self.samples == 0:
             self.first = self.average = (low, high)
         else:
@@ -74,6 +81,13 @@ class Summary:
         self._stretch(low, high)
         self.samples += 1
         self._note()
+
+    def _count_channels(self, channels: Channels | None) -> None:
+        """One more sample's; once they are missing or others, there are none."""
+        if self.samples == 0:
+            self.channels = channels
+        elif self.channels is not None:
+            self.channels = self.channels.merged(channels)
 
     def _stretch(self, low: float, high: float) -> None:
         """One more sample's range: the smaller of two ends becomes a second end."""
@@ -99,6 +113,7 @@ class Summary:
             self.average = (mixed[0], mixed[1])
         else:
             self.average, self.first = other.average, other.first
+        self._count_channels(other.channels)
         before = (self.samples, self.low, self.high)
         rest = (min(self.seconds[0], other.seconds[0]), max(self.seconds[1], other.seconds[1]))
         if self.samples:
@@ -181,12 +196,14 @@ class Ranges(Mapping[str, Summary]):
         return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes an .npz: one JSON text and the histograms."""
+        """Writes an .npz: one JSON text, the histograms, and the channels where they were watched."""
         rows = [_row(summary) for summary in self._summaries.values()]
         text = json.dumps({"format": FORMAT, "keys": list(self), "rows": rows, "warnings": self.warnings})
         counts = np.array([summary.histogram.counts for summary in self._summaries.values()], np.int64)
         with open(path, "wb") as file:
-            np.savez_compressed(file, ranges=np.array(text), counts=counts.reshape(-1, 2 * HALF))
+            np.savez_compressed(
+                file, ranges=np.array(text), counts=counts.reshape(-1, 2 * HALF), channels=_joined(self._summaries)
+            )
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Ranges:
@@ -194,9 +211,11 @@ class Ranges(Mapping[str, Summary]):
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 content, counts = json.loads(str(archive["ranges"])), archive["counts"]
-            if content["format"] != FORMAT or counts.shape != (len(content["keys"]), 2 * HALF):
+                channels = archive["channels"] if content["format"] > 1 else np.zeros((3, 0))
+            if content["format"] not in (1, FORMAT) or counts.shape != (len(content["keys"]), 2 * HALF):
                 raise KeyError("format")
-            rows = [_summary(row, part) for row, part in zip(content["rows"], counts, strict=True)]
+            parts = _parted(channels, content["rows"])
+            rows = [_summary(*row) for row in zip(content["rows"], counts, parts, strict=True)]
             return Ranges(dict(zip(content["keys"], rows, strict=True)), content["warnings"])
         except (KeyError, ValueError, TypeError, OSError, EOFError, BadZipFile) as error:
             if isinstance(error, FileNotFoundError):
@@ -219,18 +238,41 @@ def keys_of(number: int, graph: Graph) -> list[str]:
 
 
 def _copies(ranges: Ranges) -> dict[str, Summary]:
-    return {key: _summary(_row(summary), summary.histogram.counts.copy()) for key, summary in ranges.items()}
+    return {
+        key: _summary(_row(summary), summary.histogram.counts.copy(), summary.channels)
+        for key, summary in ranges.items()
+    }
 
 
 def _row(summary: Summary) -> dict[str, Any]:
     plain = {name: getattr(summary, name) for name in _FIELDS}
-    return plain | {"exponent": summary.histogram.exponent, "zeros": summary.histogram.zeros}
+    watched = summary.channels
+    counted = {"channels": 0, "count": 0} if watched is None else {"channels": len(watched.low), "count": watched.count}
+    return plain | counted | {"exponent": summary.histogram.exponent, "zeros": summary.histogram.zeros}
+
+
+def _joined(summaries: Mapping[str, Summary]) -> NDArray[np.float64]:
+    """The channels of all summaries side by side, (3, all of them)."""
+    parts = [summary.channels.rows() for summary in summaries.values() if summary.channels is not None]
+    return np.concatenate([np.zeros((3, 0)), *parts], axis=1)
+
+
+def _parted(joined: NDArray[np.float64], rows: list[dict[str, Any]]) -> list[Channels | None]:
+    """What `_joined` joined. ValueError where it doesn't fit."""
+    lengths = [int(row.get("channels", 0)) for row in rows]
+    if joined.shape != (3, sum(lengths)) or min(lengths, default=0) < 0:
+        raise ValueError(f"expected {sum(lengths)} channels, got shape {joined.shape}")
+    parts = np.split(joined, np.cumsum(lengths)[:-1], axis=1) if lengths else []
+    return [
+        Channels.from_rows(part, int(row["count"])) if length else None
+        for part, row, length in zip(parts, rows, lengths, strict=True)
+    ]
 
 
 _FIELDS = ("samples", "values", "odd", "low", "high", "seconds", "average", "first", "growth")
 
 
-def _summary(row: dict[str, Any], counts: NDArray[np.int64]) -> Summary:
+def _summary(row: dict[str, Any], counts: NDArray[np.int64], channels: Channels | None) -> Summary:
     histogram = Histogram(row["exponent"], counts, row["zeros"])
     pairs = {name: (float(row[name][0]), float(row[name][1])) for name in ("seconds", "average", "first")}
     growth = [(int(n), float(low), float(high)) for n, low, high in row["growth"]]
@@ -245,4 +287,5 @@ def _summary(row: dict[str, Any], counts: NDArray[np.int64]) -> Summary:
         pairs["first"],
         growth,
         histogram,
+        channels,
     )

@@ -45,6 +45,9 @@ class Scheme:
     weights: int8, int4, or float16 (weight_only only). activations: int8 or int16 (integer only).
     granularity of the weights' scales: one a tensor, one a channel, or one a block of `block_size` (32, 64, 128 or 256)
     along the input of FULLY_CONNECTED, the only operator with blockwise kernels in the runtime; others are channelwise.
+    weight_bits: how many of the weights' bits are used, 2 or more (3 bits kept as int4, say); 0: all.
+    activation_bits: how many of the outputs' bits are used, for operators that clamp them by RELU6 (1 or more, the
+    2**bits numbers from 0 to 6) or RELU_N1_TO_1 (2 or more, 2**bits - 1 numbers from -1 to 1); 0: all.
     """
 
     compute: str = "integer"
@@ -52,6 +55,8 @@ class Scheme:
     activations: str = "int8"
     granularity: str = "channelwise"
     block_size: int = 32
+    weight_bits: int = 0
+    activation_bits: int = 0
 
     def __post_init__(self) -> None:
         _expect("compute", self.compute, COMPUTES)
@@ -65,6 +70,13 @@ class Scheme:
                 raise ValueError(f"expected a block_size of 32, 64, 128 or 256, got {self.block_size}")
             if self.compute == "integer":
                 raise ValueError("expected tensorwise or channelwise weights with integer activations, got blockwise")
+        most = 0 if self.weights == "float16" else self.weight_type.bits
+        if self.weight_bits and not 2 <= self.weight_bits <= most:
+            raise ValueError(f"expected weight_bits from 2 to {most}, or 0, got {self.weight_bits}")
+        if self.activation_bits and (self.compute != "integer" or not 1 <= self.activation_bits <= 8):
+            raise ValueError(
+                f"expected activation_bits from 1 to 8 with integer activations, or 0, got {self.activation_bits}"
+            )
 
     @property
     def weight_type(self) -> TensorType:
@@ -140,6 +152,8 @@ class Recipe:
     unquantizable: what happens to operators without an integer kernel: `refuse` (an error that names them) or `float`
     (they stay float, between DEQUANTIZE and QUANTIZE, and the report says so).
     prepare: whether the float graph is tidied first (batch normalization, activations, padding, constants, dead nodes).
+    refine: whether integer schemes may use what samples show to lose less than TensorFlow's converter does (biases are
+    corrected; with observer min_max, channels balanced and some ranges chosen otherwise: `refine`). False: as it does.
     """
 
     scheme: Scheme = field(default_factory=Scheme)
@@ -151,6 +165,7 @@ class Recipe:
     output_type: str = "float32"
     unquantizable: str = "refuse"
     prepare: bool = True
+    refine: bool = True
     name: str = ""
 
     def __post_init__(self) -> None:

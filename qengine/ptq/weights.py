@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..kernels.fixed_point import round_half_away
 from ..model import TensorType
-from .lattice import step_of
+from .lattice import may_have_steps, step_of
 from .observers import Observer, of_values
 
 SMALLEST_REACH = 5e-7
@@ -75,7 +75,8 @@ def quantize_weights(
 def _own_steps(rows: NDArray[Any], scale: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     """Scales, but the own step of rows that were quantized before, wherever the scale would round them again."""
     result = scale.copy()
-    for number, row in enumerate(rows):
+    for number in np.flatnonzero(may_have_steps(rows, most)) if rows.size else ():
+        row = rows[number]
         step = step_of(row, most)
         if step is not None and np.abs(np.rint(row / scale[number]) * scale[number] - row).max() > 1e-5 * step * most:
             result[number] = step

@@ -1,10 +1,31 @@
-"""Reading and writing `.tflite` files."""
+"""Reading and writing `.tflite` files. Public names are resolved on first use: who runs a model doesn't write one."""
 
 from __future__ import annotations
 
-from .check import check_model
-from .external import detach, embed
-from .files import load, save
-from .writer import to_bytes
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["check_model", "detach", "embed", "load", "save", "to_bytes"]
+if TYPE_CHECKING:
+    from .check import check_model as check_model
+    from .external import detach as detach
+    from .external import embed as embed
+    from .files import load as load
+    from .writer import save as save
+    from .writer import to_bytes as to_bytes
+
+_PUBLIC = {
+    "check_model": "check",
+    "detach": "external",
+    "embed": "external",
+    "load": "files",
+    "save": "writer",
+    "to_bytes": "writer",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)

@@ -11,6 +11,7 @@ from ..errors import ModelError
 from ..model import Buffer, External, Model, Tensor
 from . import files
 from .put import ALIGNMENT
+from .replacing import replace as replace_file
 
 
 def embed(model: Model, folder: str | os.PathLike[str]) -> Model:
@@ -55,7 +56,7 @@ def detach(model: Model, folder: str | os.PathLike[str], name: str, at_least: in
     found = _replaced(
         model, lambda data: detached(data) if isinstance(data, Buffer) and len(data) >= max(at_least, 1) else data
     )
-    files.replace(path, parts)
+    replace_file(path, parts)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from enum import IntEnum
 from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from .. import ops
 from ..errors import ModelError
@@ -17,7 +17,9 @@ from . import schema
 from .fields import SCALAR
 from .flat import Flat
 from .members import member
-from .put import Put
+
+if TYPE_CHECKING:
+    from .put import Put
 
 _Convert = Callable[[Any, str], Any]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model import Blockwise, CustomQuantization, MultiAxis, Quantization
 from . import schema
 from .flat import Flat
-from .put import At, Put
+
+if TYPE_CHECKING:
+    from .put import At, Put
 
 Details = Blockwise | MultiAxis | CustomQuantization
 

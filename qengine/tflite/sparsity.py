@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,9 @@ from ..model import Dimension, DimensionType, Sparsity
 from . import schema
 from .flat import Flat
 from .members import member
-from .put import At, Put
+
+if TYPE_CHECKING:
+    from .put import At, Put
 
 _VECTORS = {"int32": "Int32Vector", "uint16": "Uint16Vector", "uint8": "Uint8Vector"}
 """The three widths in which the indices of a sparse dimension may be kept."""

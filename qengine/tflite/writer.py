@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import Any
 
@@ -12,6 +13,7 @@ from . import schema
 from .options import UNIONS, code_of, put_options
 from .put import At, Behind, Put
 from .quantization import put_quantization
+from .replacing import replace
 from .sparsity import put_sparsity
 
 LIMIT = 2**31 - 1
@@ -26,6 +28,11 @@ def to_bytes(model: Model, *, limit: int = LIMIT) -> bytes:
     can't say what the model says.
     """
     return b"".join(pieces(model, limit))
+
+
+def save(model: Model, path: str | os.PathLike[str], *, limit: int = LIMIT) -> None:
+    """Writes `to_bytes(model, limit=limit)` to a file."""
+    replace(path, pieces(model, limit))
 
 
 def pieces(model: Model, limit: int = LIMIT) -> list[bytes | memoryview]:

@@ -76,7 +76,11 @@ def backward(call: Call) -> Gradients:
     axes = tuple(range(g.ndim - 1))
     if call.kept is None:
         scale, _ = call.op.factors(*(call.input(i) for i in (GAMMA, BETA, MEAN, VARIANCE)))
-        return [g * scale, None, g.sum(axis=axes) if call.wants(BETA) else None]
+        d_gamma = None
+        if call.wants(GAMMA):
+            root = 1 / np.sqrt(call.input(VARIANCE) + g.dtype.type(call.op.epsilon))
+            d_gamma = (g * (call.input(X) - call.input(MEAN))).sum(axis=axes) * root
+        return [g * scale, d_gamma, g.sum(axis=axes) if call.wants(BETA) else None]
     normalized, root = call.kept
     d_beta, d_gamma = g.sum(axis=axes), (g * normalized).sum(axis=axes)
     count = g.dtype.type(g.size // g.shape[-1])

@@ -138,6 +138,39 @@ def _items(model: Model, source: Any) -> Iterator[Mapping[int, Array]]:
         yield sample.arrays
 
 
+def first_target(data: Stored | Streamed) -> Array | None:
+    """A target of one item's rows; None where there are none."""
+    if data.targets is None:
+        return None
+    if isinstance(data, Stored):
+        return data.targets[0]
+    for label in data.targets():
+        return np.asarray(label)[None]
+    raise ValueError("expected a target for each sample, got none")
+
+
+def set_apart(
+    model: Model, data: Stored | Streamed, validation: float | tuple[Any, Any] | None, seed: int
+) -> tuple[Stored | None, Stored | Streamed]:
+    """The samples to judge by, and those that are left to train with.
+
+    validation: samples and their labels (None without), or the share of `data` that is kept apart.
+    """
+    if validation is None:
+        return None, data
+    if isinstance(validation, tuple):
+        apart = data_of(model, *validation)
+        if isinstance(apart, Streamed):
+            raise ValueError("expected validation samples in memory, got a function")
+        return apart, data
+    if isinstance(data, Streamed):
+        raise ValueError("expected validation samples as (data, labels) where data is a function, got a share")
+    if not 0 < validation < 1:
+        raise ValueError(f"expected a share of the samples between 0 and 1, got {validation}")
+    left, apart = split(data, validation, seed)
+    return apart, left
+
+
 def split(data: Stored, share: float, seed: int) -> tuple[Stored, Stored]:
     """A random `share` of the samples apart: the others, and those."""
     order = np.random.default_rng([seed, 7]).permutation(len(data))

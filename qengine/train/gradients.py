@@ -10,6 +10,7 @@ from .rules import (
     activations,
     arithmetic,
     convolution,
+    depthwise,
     fake,
     movement,
     pooling,
@@ -21,6 +22,7 @@ from .rules import (
 
 GRADIENTS: dict[str, Gradient] = {
     **convolution.RULES,
+    **depthwise.RULES,
     **products.RULES,
     **pooling.RULES,
     **arithmetic.RULES,

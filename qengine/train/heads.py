@@ -14,7 +14,8 @@ from .network import Network
 
 @dataclass(frozen=True)
 class Head:
-    """One output. output: its slot. scores: the slot before `activation` (SOFTMAX, LOGISTIC), else the output's.
+    """One output. output: its slot. scores: the slot before `activation` (SOFTMAX, LOGISTIC, or ARG_MAX along the last
+    axis), else the output's.
 
     beta: scores are multiplied with it first.
     """
@@ -37,12 +38,21 @@ def heads(network: Network) -> tuple[Head, ...]:
     for end in network.program.ends:
         run = made.get(end)
         op: Any = None if run is None else network.graph.nodes[run.number].op
-        if run is not None and op.name in ("SOFTMAX", "LOGISTIC"):
+        if run is not None and (op.name in ("SOFTMAX", "LOGISTIC") or _is_last(network, run)):
             beta = op.beta if op.name == "SOFTMAX" else 1.0
             found.append(Head(end, run.inputs[0], op.name, beta))
         else:
             found.append(Head(end, end))
     return tuple(found)
+
+
+def _is_last(network: Network, run: Run) -> bool:
+    """Whether a node chooses the highest score along the last axis."""
+    node = network.graph.nodes[run.number]
+    if node.op.name != "ARG_MAX":
+        return False
+    axis, rank = network.graph.tensors[node.inputs[1]], len(network.graph.tensors[node.inputs[0]].shape or ())
+    return axis.is_constant and int(axis.array.reshape(-1)[0]) in (-1, rank - 1)
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,11 @@ class View:
     teacher: Pass | None = None
     teacher_heads: tuple[Head, ...] = ()
     features: Mapping[str, tuple[int, int]] | None = None
+
+    @property
+    def real(self) -> list[int]:
+        """The outputs whose scores are real numbers."""
+        return [number for number in range(len(self.heads)) if self.scores(number).dtype.kind == "f"]
 
     def scores(self, number: int) -> Array:
         return self.run.value(self.heads[number].scores)

@@ -26,14 +26,17 @@ class Epoch:
 
 @dataclass
 class History:
-    """epochs: in order. best: the number of the one whose parameters were kept. stopped: whether training ended early.
-    mixed: whether the model had to be run sample by sample, as it mixes the samples of a batch.
+    """epochs: in order. best: the number of the one whose parameters were kept, 0 where that is the start. stopped:
+    whether training ended early. mixed: whether the model had to be run sample by sample, as it mixes the samples of a
+    batch. start_...: of the samples apart, before the first epoch; None where there are none.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
     best: int = 0
     stopped: bool = False
     mixed: bool = False
+    start_loss: float | None = None
+    start_accuracy: float | None = None
 
     def column(self, name: str) -> list[Any]:
         """One field of all epochs."""
@@ -46,4 +49,4 @@ class History:
     @staticmethod
     def from_dict(content: dict[str, Any]) -> History:
         epochs: Sequence[dict[str, Any]] = content["epochs"]
-        return History([Epoch(**row) for row in epochs], content["best"], content["stopped"], content["mixed"])
+        return History(**(content | {"epochs": [Epoch(**row) for row in epochs]}))

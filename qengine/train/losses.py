@@ -42,34 +42,20 @@ class CrossEntropy(Loss):
         head, scores = view.heads[0], view.scores(0)
         labels = np.asarray(targets)
         if head.activation == "LOGISTIC":
-            return _binary(head, scores, labels.reshape(scores.shape).astype(scores.dtype))
-        wanted = self._probabilities(labels, scores)
-        count = scores.size // scores.shape[-1]
-        logarithms = log_softmax(scores * scores.dtype.type(head.beta))
-        loss = -float(np.vdot(wanted, logarithms)) / count
-        gradient = (np.exp(logarithms) - wanted) * scores.dtype.type(head.beta / count)
+            loss, gradient = binary_cross_entropy(scores, labels.reshape(scores.shape).astype(scores.dtype))
+            return loss, {head.scores: gradient}
+        wanted = class_probabilities(labels, scores, self.smoothing)
+        loss, gradient = cross_entropy(scores, wanted, head.beta)
         return loss, {head.scores: gradient}
 
-    def _probabilities(self, labels: Array, scores: Array) -> Array:
-        classes = scores.shape[-1]
-        if labels.shape == scores.shape and labels.dtype.kind == "f":
-            wanted = labels.astype(scores.dtype)
-        else:
-            if labels.dtype.kind not in "iu" or labels.size != scores.size // classes:
-                raise ValueError(
-                    f"expected {scores.size // classes} class numbers, or probabilities of shape {list(scores.shape)}, "
-                    f"got {labels.dtype}{list(labels.shape)}"
-                )
-            if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-                raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
-            wanted = np.eye(classes, dtype=scores.dtype)[labels.reshape(scores.shape[:-1])]
-        return np.asarray((1 - self.smoothing) * wanted + self.smoothing / classes, scores.dtype)
 
+def binary_cross_entropy(scores: Array, labels: Array, share: Array | float = 1.0) -> tuple[float, Array]:
+    """-y log p - (1 - y) log (1 - p), p = sigmoid(scores), the mean over all numbers; and d / d scores.
 
-def _binary(head: Head, scores: Array, labels: Array) -> tuple[float, Seeds]:
-    """-y log p - (1 - y) log (1 - p), p = sigmoid(scores), the mean over all numbers."""
+    share: of the scores' shape, what each number counts.
+    """
     loss = np.maximum(scores, 0) - scores * labels + np.log1p(np.exp(-np.abs(scores)))
-    return float(loss.mean()), {head.scores: (sigmoid(scores) - labels) / scores.dtype.type(max(scores.size, 1))}
+    return float((loss * share).mean()), (sigmoid(scores) - labels) * share / scores.dtype.type(max(scores.size, 1))
 
 
 @final
@@ -95,10 +81,10 @@ class MeanSquaredError(Loss):
 class Distillation(Loss):
     """What the float network does with the same inputs is the target; no labels are needed.
 
-    For outputs of a SOFTMAX: temperature**2 * KL(softmax(teacher / temperature) || softmax(scores / temperature)), plus
-    `scores` times the mean squared error of the scores; for a LOGISTIC or plain outputs that error alone. `features`:
-    times the mean squared error of what operators with weights compute, averaged over them. All errors are relative to
-    the variance of the teacher's numbers in the batch.
+    For outputs of a SOFTMAX or ARG_MAX: temperature**2 * KL(softmax(teacher / temperature) || softmax(scores /
+    temperature)), plus `scores` times the mean squared error of the scores; for a LOGISTIC or plain outputs that error
+    alone. `features`: times the mean squared error of what operators with weights compute, averaged over them. All
+    errors are relative to the variance of the teacher's numbers in the batch.
     """
 
     temperature: float = 2.0
@@ -108,17 +94,22 @@ class Distillation(Loss):
 
     def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
         total, seeds = 0.0, Seeds()
-        for number, head in enumerate(view.heads):
-            ours, theirs = view.scores(number), view.taught_scores(number)
-            if head.activation == "SOFTMAX":
+        for number in view.real:
+            head, ours, theirs = view.heads[number], view.scores(number), view.taught_scores(number)
+            chosen = head.activation in ("SOFTMAX", "ARG_MAX")
+            if chosen:
                 loss, gradient = divergence(ours, theirs, self.temperature / head.beta)
                 total += loss
                 _put(seeds, head.scores, gradient)
-            weight = self.scores if head.activation == "SOFTMAX" else 1.0
+            weight = self.scores if chosen else 1.0
             if weight:
                 loss, gradient = relative_error(ours, theirs)
                 total += weight * loss
                 _put(seeds, head.scores, gradient * ours.dtype.type(weight))
+        if not view.real:
+            raise ValueError(
+                "expected outputs of real numbers, or scores that ARG_MAX chooses from, to learn, got none"
+            )
         named = view.features if self.features and view.features else {}
         assert view.teacher is not None
         for slot, taught in named.values():
@@ -130,26 +121,107 @@ class Distillation(Loss):
         return total, seeds
 
 
+@final
+@dataclass(frozen=True)
+class Corrected(Loss):
+    """The float network teaches as far as it believes the labels; the labels teach the rest.
+
+    With p the probability that the float network gives to a row's label: p * (divergence + `scores` * error of scores),
+    as in `Distillation`, + (1 - p) * cross-entropy with the label. A network that has learned its labels already can
+    only be led away by them from what it makes of other samples.
+
+    Labels are those of `CrossEntropy`; an output without a SOFTMAX counts as scores of one. After a LOGISTIC each
+    number is a row, and the divergence is left out.
+    """
+
+    temperature: float = 2.0
+    scores: float = 1.0
+    needs_teacher = True
+
+    def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
+        head, ours, theirs = view.heads[0], view.scores(0), view.taught_scores(0)
+        labels = np.asarray(targets)
+        one = ours.dtype.type(1)
+        if head.activation == "LOGISTIC":
+            wanted = labels.reshape(ours.shape).astype(ours.dtype)
+            belief = one - np.abs(wanted - sigmoid(theirs))
+            loss, gradient = binary_cross_entropy(ours, wanted, one - belief)
+        else:
+            wanted = class_probabilities(labels, ours)
+            belief = (wanted * np.exp(log_softmax(theirs * ours.dtype.type(head.beta)))).sum(axis=-1, keepdims=True)
+            loss, gradient = cross_entropy(ours, wanted, head.beta, one - belief)
+            far, slope = divergence(ours, theirs, self.temperature / head.beta, belief)
+            loss, gradient = loss + far, gradient + slope
+        error, slope = relative_error(ours, theirs, belief)
+        loss, gradient = loss + self.scores * error, gradient + ours.dtype.type(self.scores) * slope
+        return loss, {head.scores: gradient}
+
+
+def loss_for(head: Head, target: Array | None, *, taught: bool = False) -> Loss:
+    """The loss that fits a target of the first output: `Distillation` where there is none; for numbers of classes, and
+    where the output is that of a SOFTMAX, `CrossEntropy`, or `Corrected` where a teacher knows them too (`taught`)."""
+    if target is None:
+        return Distillation()
+    if target.dtype.kind in "iub" or head.activation in ("SOFTMAX", "ARG_MAX"):
+        return Corrected() if taught else CrossEntropy()
+    return MeanSquaredError()
+
+
+def class_probabilities(labels: Array, scores: Array, smoothing: float = 0.0) -> Array:
+    """Labels as probabilities of the scores' shape. ValueError where they don't fit."""
+    classes = scores.shape[-1]
+    if labels.shape == scores.shape and labels.dtype.kind == "f":
+        wanted = labels.astype(scores.dtype)
+    else:
+        if labels.dtype.kind not in "iu" or labels.size != scores.size // classes:
+            raise ValueError(
+                f"expected {scores.size // classes} class numbers, or probabilities of shape {list(scores.shape)}, "
+                f"got {labels.dtype}{list(labels.shape)}"
+            )
+        if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            raise ValueError(f"expected labels from 0 to {classes - 1}, got {labels.min()} to {labels.max()}")
+        wanted = np.eye(classes, dtype=scores.dtype)[labels.reshape(scores.shape[:-1])]
+    return np.asarray((1 - smoothing) * wanted + smoothing / classes, scores.dtype)
+
+
 def log_softmax(x: Array) -> Array:
     shifted = x - x.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def divergence(ours: Array, theirs: Array, temperature: float) -> tuple[float, Array]:
-    """temperature**2 * KL(theirs || ours) of softmaxes along the last axis, the mean over rows; and d / d ours."""
+def cross_entropy(scores: Array, wanted: Array, beta: float, share: Array | float = 1.0) -> tuple[float, Array]:
+    """-sum(wanted * log softmax(beta * scores)) along the last axis, the mean over rows; and d / d scores.
+
+    wanted: probabilities (..., c). share: (..., 1), what each row counts.
+    """
+    count = max(scores.size // scores.shape[-1], 1)
+    logarithms = log_softmax(scores * scores.dtype.type(beta))
+    loss = -float((wanted * logarithms * share).sum()) / count
+    return loss, (np.exp(logarithms) - wanted) * share * scores.dtype.type(beta / count)
+
+
+def divergence(ours: Array, theirs: Array, temperature: float, share: Array | float = 1.0) -> tuple[float, Array]:
+    """temperature**2 * KL(theirs || ours) of softmaxes along the last axis, the mean over rows; and d / d ours.
+
+    share: (..., 1), what each row counts.
+    """
     factor = ours.dtype.type(1 / temperature)
     q, p = log_softmax(ours * factor), log_softmax(theirs * factor)
     count = max(ours.size // ours.shape[-1], 1)
     powers = np.exp(p)
-    loss = temperature**2 * float(np.vdot(powers, p - q)) / count
-    return loss, (np.exp(q) - powers) * ours.dtype.type(temperature / count)
+    loss = temperature**2 * float((powers * (p - q) * share).sum()) / count
+    return loss, (np.exp(q) - powers) * share * ours.dtype.type(temperature / count)
 
 
-def relative_error(ours: Array, theirs: Array) -> tuple[float, Array]:
-    """mean((ours - theirs)**2) / variance(theirs), and d / d ours. Numbers that don't vary count as of variance 1."""
+def relative_error(ours: Array, theirs: Array, share: Array | float = 1.0) -> tuple[float, Array]:
+    """mean((ours - theirs)**2 * share) / variance(theirs), and d / d ours.
+
+    Numbers that don't vary count as of variance 1.
+    """
     spread = float(theirs.var(dtype=np.float64)) or 1.0
-    difference = ours - theirs
-    return float(np.mean(np.square(difference))) / spread, difference * ours.dtype.type(2 / (spread * ours.size))
+    difference = (ours - theirs) * share
+    loss = float(np.mean((ours - theirs) * difference)) / spread
+    return loss, difference * ours.dtype.type(2 / (spread * ours.size))
 
 
 def _put(seeds: Seeds, slot: int, gradient: Array) -> None:

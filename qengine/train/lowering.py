@@ -28,12 +28,12 @@ class Snap:
 
 @dataclass(frozen=True)
 class Narrow:
-    """A constant as its narrowed weights stand for. bias: the slot of a bias that may need wider scales, and the grid
-    of the input that its unit goes by."""
+    """A constant as its narrowed weights stand for: those of the program's `narrowed[number]`. bias: the slot of a bias
+    that may need wider scales, and the grid of the input that its unit goes by."""
 
     source: int
     target: int
-    tensor: int
+    number: int
     weight: Weight
     bias: tuple[int, int] | None = None
 
@@ -66,13 +66,15 @@ Instruction = Snap | Narrow | Offset | Run
 @dataclass
 class Program:
     """Instructions in order. slots: each one's tensor and grid (-1: weights or bias). starts: the slots of graph
-    inputs, constants and variables, by tensor. ends: the slots that stand for the graph's outputs, in order.
+    inputs, constants and variables, by tensor. ends: the slots that stand for the graph's outputs, in order. narrowed:
+    constants and how they are kept, each pair once.
     """
 
     instructions: list[Instruction] = field(default_factory=list)
     slots: list[tuple[int, int | None]] = field(default_factory=list)
     starts: dict[int, int] = field(default_factory=dict)
     ends: tuple[int, ...] = ()
+    narrowed: list[tuple[int, Weight]] = field(default_factory=list)
 
     def computed(self, tensor: int, grid: int | None) -> int:
         """The slot of a tensor's form. KeyError where it has none."""
@@ -192,7 +194,10 @@ class _Lowering:
 
     def _narrowed(self, index: int, weight: Weight, bias: tuple[int, int] | None) -> int:
         source, target = self._real(index), self._slot(index, -1)
-        self.program.instructions.append(Narrow(source, target, index, weight, bias))
+        if (index, weight) not in self.program.narrowed:
+            self.program.narrowed.append((index, weight))
+        number = self.program.narrowed.index((index, weight))
+        self.program.instructions.append(Narrow(source, target, number, weight, bias))
         return target
 
     def _bias(self, node: Node, position: int, bias: Bias, how: NodePlan, inputs: list[int]) -> int:

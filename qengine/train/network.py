@@ -16,14 +16,14 @@ from ..op import Array, Specs
 from ..packing import pack
 from ..program import Program as Planned
 from ..program import Runtime
-from ..ptq.plan import Plan
+from ..ptq.plan import Parameters, Plan
 from ..ptq.ranges import keys_of
 from ..ptq.weights import quantize_bias, rescaled, widened_scales
 from .batch import batch_of, for_batch
 from .execution import Pass, Shaped, computed, gone_back, snapped, through_snap
 from .gradient import Call
 from .lowering import Narrow, Offset, Program, Run, Snap, lower
-from .ranges import RangeRule
+from .ranges import Given, RangeRule, constant_ends
 from .reach import learned_grid, learned_weights, reached
 from .trainable import trainable
 from .weights import NarrowWeights
@@ -36,7 +36,7 @@ class Network:
     """Graph 0 of a float model.
 
     parameters: the constants that can be trained, by key (`ptq.ranges.keys_of`), to be changed in place.
-    ranges: by grid of the plan, its rule. weights: by a Narrow's target slot, how the constant is narrowed.
+    ranges: by grid of the plan, its rule. weights: how each of `program.narrowed` is narrowed.
     """
 
     def __init__(
@@ -46,22 +46,23 @@ class Network:
         ranges: Sequence[RangeRule] = (),
         *,
         learn_weights: bool = False,
+        others: Parameters = (),
         dtype: Any = np.float32,
     ) -> None:
-        """learn_weights: whether the scales of narrowed weights are trained (LSQ). dtype: that is computed in."""
+        """learn_weights: whether the scales of narrowed weights are trained (LSQ). others: of the other graphs' grids,
+        for export. dtype: that is computed in."""
+        self.others = others
         self.model, self.plan, self.ranges, self.dtype = model, plan, ranges, dtype
         self.graph: Graph = model.graphs[0]
         self.program: Program = lower(self.graph, plan)
         self.keys = keys_of(0, self.graph)
         self._tensors = {self.keys[i]: i for i in trainable(self.graph)}
         self.parameters = {key: np.array(self.graph.tensors[i].array, dtype) for key, i in self._tensors.items()}
-        self.weights: dict[int, NarrowWeights] = {}
-        for part in self.program.instructions if plan is not None else ():
-            if isinstance(part, Narrow):
-                assert plan is not None
-                values = np.asarray(self.graph.tensors[part.tensor].array, dtype)
-                observer = plan.recipe.weight_observer
-                self.weights[part.target] = NarrowWeights(part.weight, observer, values, learned=learn_weights)
+        self.weights: list[NarrowWeights] = []
+        for tensor, weight in self.program.narrowed if plan is not None else ():
+            assert plan is not None
+            values = np.asarray(self.graph.tensors[tensor].array, dtype)
+            self.weights.append(NarrowWeights(weight, plan.recipe.weight_observer, values, learned=learn_weights))
         self._shaped: dict[tuple[Shape, ...], Shaped] = {}
         self._needed: tuple[Collection[str], frozenset[int]] | None = None
 
@@ -73,8 +74,8 @@ class Network:
         found = dict(self.parameters)
         for grid, rule in enumerate(self.ranges):
             found |= {learned_grid(grid, word): array for word, array in rule.learned.items()}
-        for target, weights in self.weights.items():
-            found |= {learned_weights(target, word): array for word, array in weights.learned.items()}
+        for number, weights in enumerate(self.weights):
+            found |= {learned_weights(number, word): array for word, array in weights.learned.items()}
         return found
 
     def tensor(self, key: str) -> int:
@@ -155,6 +156,7 @@ class Network:
         arrays = {i: np.asarray(a, self.dtype) if a.dtype.kind == "f" else a for i, a in inputs.items()}
         shaped = self.prepare([arrays[i].shape for i in self.graph.inputs])
         run = Pass(arrays, training, seed, shaped, [None] * len(self.program.slots))
+        self.follow_constants()
         needed = self._needs()[1] if training else frozenset()
         for tensor, slot in self.program.starts.items():
             run.values[slot] = self._start(tensor, run)
@@ -173,6 +175,14 @@ class Network:
                 for slot in part.outputs if isinstance(part, Run) else (part.target,):
                     run.values[slot] = instead(slot, run.value(slot))
         return run
+
+    def follow_constants(self) -> None:
+        """Grids of constants that are trained, after these have changed. Every run does it."""
+        for rule in self.ranges:
+            key = self.keys[rule.grid.range]
+            if isinstance(rule, Given) and rule.grid.fixed is None and key in self.parameters:
+                others = [self.graph.tensors[i].array for i in rule.grid.also]
+                rule.follow(constant_ends([self.parameters[key], *others]))
 
     def _start(self, tensor: int, run: Pass) -> Array | None:
         """What a tensor that no node computes holds: an input, a constant, a state of zeros."""
@@ -201,7 +211,7 @@ class Network:
 
     def _narrowed(self, run: Pass, narrow: Narrow) -> Array:
         """Weights as the file's integers stand for them; with wider scales where a bias would pass int32 otherwise."""
-        values, weights = run.value(narrow.source), self.weights[narrow.target]
+        values, weights = run.value(narrow.source), self.weights[narrow.number]
         if narrow.weight.type is TensorType.FLOAT16:
             return weights.real(values)
         made = weights.quantized(values)
@@ -272,9 +282,9 @@ class Network:
                     _add(found, learned_grid(part.grid, word), own)
                 gradient = through_snap(rule, x, gradient, run.ends[part.target])
             elif isinstance(part, Narrow):
-                gradient, steps = self.weights[part.target].back(x, gradient)
+                gradient, steps = self.weights[part.number].back(x, gradient)
                 for word, own in steps.items():
-                    _add(found, learned_weights(part.target, word), own)
+                    _add(found, learned_weights(part.number, word), own)
             if part.source in needed:
                 _add(gradients, part.source, gradient)
         for tensor, slot in self.program.starts.items():

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import ModelError
+from ..kernels.profile import Profile
 from ..op import Array
-from .data import Batch, Stored
+from .data import Batch, Stored, Streamed
+from .exact import Exact
+from .execution import Pass
 from .heads import Head, View, features, heads
 from .losses import Loss
 from .network import Network
+
+Forward = Callable[[Mapping[int, Array], bool, tuple[int, ...]], Pass]
+"""Of inputs by tensor, whether this is training, and the seed."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +33,21 @@ class Measured:
 
 
 class Objective:
-    """A loss of one network. teacher: the float network of the same graph, or None.
+    """A loss of one network. teacher: the float network of the same graph, or None. exact: the profile whose integer
+    kernels its forward passes go through, or None.
 
     mixed: whether samples are run one by one, since the network makes other numbers of them in a batch; known once a
     batch of several has been run.
     """
 
-    def __init__(self, network: Network, loss: Loss, teacher: Network | None = None) -> None:
+    def __init__(
+        self, network: Network, loss: Loss, teacher: Network | None = None, exact: Profile | None = None
+    ) -> None:
         if loss.needs_teacher and teacher is None:
             raise ValueError(f"expected a teacher for {type(loss).__name__}, got none")
-        self.network, self.loss, self.teacher = network, loss, teacher
+        if exact is not None and network.plan is None:
+            raise ValueError(f"expected a network that is being quantized, to run in {exact.value}, got a float one")
+        self.network, self.loss, self.teacher, self.exact = network, loss, teacher, exact
         self.heads: tuple[Head, ...] = heads(network)
         self._taught = () if teacher is None else heads(teacher)
         self._features = {} if teacher is None else features(network, teacher)
@@ -45,12 +57,18 @@ class Objective:
     def mixed(self) -> bool:
         return self._mixed is True
 
-    def measure(self, batch: Batch, *, training: bool = False, seed: tuple[int, ...] = (0,)) -> Measured:
-        """Loss and, in training, gradients of a batch; `seed` is that of the step."""
+    def measure(
+        self, batch: Batch, *, training: bool = False, seed: tuple[int, ...] = (0,), forward: Forward | None = None
+    ) -> Measured:
+        """Loss and, in training, gradients of a batch; `seed` is that of the step.
+
+        forward: of the network as it is now, where it is known already.
+        """
+        forward = forward_of(self.network, self.exact) if forward is None else forward
         total = Measured(0.0, 0, 0, {})
         gradients: dict[str, Array] = {}
         for number, part in enumerate(self._parts(batch)):
-            view = self._view(part, training, (*seed, number))
+            view = self._view(part, forward(part.inputs, training, (*seed, number)))
             loss, seeds = self.loss.of(view, part.labels)
             share = part.size / batch.size
             right, judged = self._hits(view, part.labels)
@@ -65,8 +83,9 @@ class Objective:
     def evaluate(self, data: Stored, size: int) -> tuple[float, float | None]:
         """Loss and accuracy on samples in batches of `size`, nothing being trained."""
         loss, right, judged = 0.0, 0, 0
+        forward = forward_of(self.network, self.exact)
         for batch in data.batches(size):
-            measured = self.measure(batch)
+            measured = self.measure(batch, forward=forward)
             loss += measured.loss * batch.size
             right, judged = right + measured.right, judged + measured.judged
         return loss / max(len(data), 1), right / judged if judged else None
@@ -78,8 +97,7 @@ class Objective:
             self._mixed = mixes(self.network, batch)
         return batch.apart() if self._mixed else [batch]
 
-    def _view(self, batch: Batch, training: bool, seed: tuple[int, ...]) -> View:
-        run = self.network.run(batch.inputs, training=training, seed=seed)
+    def _view(self, batch: Batch, run: Pass) -> View:
         taught = None if self.teacher is None else self.teacher.run(batch.inputs)
         return View(run, self.heads, taught, self._taught, self._features)
 
@@ -96,6 +114,14 @@ class Objective:
         else:
             return 0, 0
         return int((scores.argmax(axis=-1) == wanted).sum()), rows
+
+
+def forward_of(network: Network, exact: Profile | None) -> Forward:
+    """The network's forward pass as it is now: fake-quantized, or through the integer kernels of a profile."""
+    if exact is None:
+        return lambda inputs, training, seed: network.run(inputs, training=training, seed=seed)
+    kernels = Exact(network, exact)
+    return lambda inputs, training, seed: kernels.run(inputs, training=training, seed=seed)[0]
 
 
 def mixes(network: Network, batch: Batch) -> bool:
@@ -119,3 +145,18 @@ def mixes(network: Network, batch: Batch) -> bool:
         if np.abs(joined - value).max(initial=0) > 1e-3 * max(float(np.abs(joined).max(initial=0)), 1e-6):
             return True
     return False
+
+
+def outputs_of(network: Network, data: Stored | Streamed, exact: Profile | None = None, size: int = 32) -> list[Array]:
+    """What a network gives for all samples, each output's arrays joined along the first axis."""
+    forward = forward_of(network, exact)
+    found: list[list[Array]] = [[] for _ in network.program.ends]
+    apart: bool | None = None
+    for batch in data.batches(size):
+        if apart is None and batch.size > 1:
+            apart = mixes(network, batch)
+        for part in batch.apart() if apart else [batch]:
+            run = forward(part.inputs, False, (0,))
+            for parts, end in zip(found, network.program.ends, strict=True):
+                parts.append(run.value(end))
+    return [np.concatenate(parts) for parts in found]

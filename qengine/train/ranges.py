@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
@@ -15,6 +16,9 @@ from ..ptq.plan import Grid, quantization_of
 
 Ends = tuple[float, float]
 Learned = dict[str, Array]
+
+DECAY = 0.99
+"""How much of a moving average each step leaves."""
 
 
 class RangeRule(ABC):
@@ -72,15 +76,19 @@ class RangeRule(ABC):
 
 @final
 class Given(RangeRule):
-    """A range that does not change: prescribed by an operator, or a constant's."""
+    """A range that running doesn't change: prescribed by an operator, or that of constants, which `follow` is told."""
 
-    def __init__(self, grid: Grid, ends: Ends) -> None:
+    def __init__(self, grid: Grid, quantization: Quantization) -> None:
         super().__init__(grid)
-        self._quantization = quantization_of(grid, ends)
+        self._quantization = quantization
 
     @property
     def quantization(self) -> Quantization:
         return self._quantization
+
+    def follow(self, ends: Ends) -> None:
+        """The constants have these ends now."""
+        self._quantization = quantization_of(self.grid, ends)
 
     def state(self) -> dict[str, Any]:
         return {}
@@ -93,9 +101,10 @@ class Given(RangeRule):
 class Followed(RangeRule):
     """A moving average of each step's ends: end = decay * end + (1 - decay) * the step's end, until it is frozen."""
 
-    def __init__(self, grid: Grid, ends: Ends, decay: float = 0.99) -> None:
+    def __init__(self, grid: Grid, ends: Ends, least: Ends = (0.0, 0.0), decay: float = DECAY) -> None:
+        """least: what the range holds in any case."""
         super().__init__(grid)
-        self.decay = decay
+        self.decay, self._least = decay, least
         self._average = ends
         self._step: Ends | None = None
         self._quantization = quantization_of(grid, ends)
@@ -111,7 +120,8 @@ class Followed(RangeRule):
 
     def finish(self) -> None:
         if self._step is not None and not self.frozen:
-            pairs = zip(self._average, (min(self._step[0], 0.0), max(self._step[1], 0.0)), strict=True)
+            now = min(self._step[0], self._least[0]), max(self._step[1], self._least[1])
+            pairs = zip(self._average, now, strict=True)
             low, high = (self.decay * old + (1 - self.decay) * new for old, new in pairs)
             self._average = low, high
             self._quantization = quantization_of(self.grid, self._average)
@@ -208,8 +218,21 @@ def step_slope(v: Array, lowest: float, highest: float) -> Array:
     return np.where(v < lowest, v.dtype.type(lowest), np.where(v > highest, v.dtype.type(highest), steps - v))
 
 
-RULES: dict[str, type[Followed] | type[LearnedStep] | type[LearnedEnds]] = {
-    "moving_average": Followed,
-    "lsq": LearnedStep,
-    "pact": LearnedEnds,
-}
+def constant_ends(arrays: Sequence[Array]) -> Ends:
+    """The least and greatest of all numbers and 0."""
+    return min((float(a.min(initial=0)) for a in arrays), default=0.0), max(
+        (float(a.max(initial=0)) for a in arrays), default=0.0
+    )
+
+
+RULES = ("moving_average", "lsq", "pact")
+
+
+def rule_of(name: str, grid: Grid, ends: Ends, least: Ends) -> RangeRule:
+    """A rule by name, from the ends that calibration gave. least: of constants that share the grid. Grids whose scale
+    is a power of two have no step to learn: their range is followed."""
+    if name not in RULES:
+        raise ValueError(f"expected a range rule among {', '.join(RULES)}, got {name!r}")
+    if name == "moving_average" or grid.power_of_two:
+        return Followed(grid, ends, least)
+    return LearnedStep(grid, ends) if name == "lsq" else LearnedEnds(grid, ends)

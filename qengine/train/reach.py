@@ -15,9 +15,9 @@ def learned_grid(grid: int, word: str = "") -> str:
     return f"grid {grid} {word}"
 
 
-def learned_weights(target: int, word: str = "") -> str:
+def learned_weights(number: int, word: str = "") -> str:
     """The key of what a narrowed constant learns."""
-    return f"weights {target} {word}"
+    return f"weights {number} {word}"
 
 
 def reached(graph: Graph, program: Program, names: Sequence[str], trained: Collection[str]) -> frozenset[int]:
@@ -38,7 +38,7 @@ def reached(graph: Graph, program: Program, names: Sequence[str], trained: Colle
 def _learns(part: object, trained: Collection[str]) -> bool:
     if isinstance(part, Snap):
         return any(key.startswith(learned_grid(part.grid)) for key in trained)
-    return isinstance(part, Narrow) and any(key.startswith(learned_weights(part.target)) for key in trained)
+    return isinstance(part, Narrow) and any(key.startswith(learned_weights(part.number)) for key in trained)
 
 
 def _real_outputs(graph: Graph, run: Run) -> set[int]:

@@ -16,14 +16,14 @@ class Schedule(ABC):
 
 @final
 @dataclass(frozen=True)
-class Constant(Schedule):
+class ConstantRate(Schedule):
     def factor(self, step: int, total: int) -> float:
         return 1.0
 
 
 @final
 @dataclass(frozen=True)
-class Cosine(Schedule):
+class CosineRate(Schedule):
     """Half a cosine from 1 down to `floor`, after rising evenly over the share `warmup` of the steps."""
 
     warmup: float = 0.0
@@ -39,7 +39,7 @@ class Cosine(Schedule):
 
 @final
 @dataclass(frozen=True)
-class Steps(Schedule):
+class StepRate(Schedule):
     """Multiplied by `drop` at each of the shares `at` of all steps."""
 
     at: tuple[float, ...] = (0.5, 0.75)
@@ -51,7 +51,7 @@ class Steps(Schedule):
 
 @final
 @dataclass(frozen=True)
-class Exponential(Schedule):
+class ExponentialRate(Schedule):
     """Falls evenly in its logarithm, from 1 to `end`."""
 
     end: float = 0.01

@@ -11,14 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.profile import Profile
+from ..op import Array
 from .checkpoint import Snapshot, load_checkpoint, save_checkpoint
 from .data import Batch, Stored, Streamed
 from .history import Epoch, History
 from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
-from .optimizers import State, clipped
-from .settings import Settings
+from .optimizers import State, clipped, shortened
+from .reuse import keep_freed_memory
+from .settings import TrainingSettings
+
+LEAST = 1e-3
+"""What a relative rate counts by where a parameter's numbers are smaller."""
 
 Told = Callable[[int, int | None, Epoch | None], None]
 """Told of each step: how many are done, of how many where that is known, and an epoch's row when it ends."""
@@ -27,9 +33,13 @@ Told = Callable[[int, int | None, Epoch | None], None]
 class Trainer:
     """One network being trained. teacher: the float network of the same graph that its loss looks at, or None."""
 
-    def __init__(self, network: Network, loss: Loss, settings: Settings, *, teacher: Network | None = None) -> None:
+    def __init__(
+        self, network: Network, loss: Loss, settings: TrainingSettings, *, teacher: Network | None = None
+    ) -> None:
+        keep_freed_memory()
         self.network, self.settings = network, settings
-        self.objective = Objective(network, loss, teacher)
+        exact = None if settings.exact is None else Profile(settings.exact)
+        self.objective = Objective(network, loss, teacher, exact)
         self.history = History()
         self.step = 0
         self._state: State = {}
@@ -56,6 +66,9 @@ class Trainer:
         started = time.perf_counter()
         steps = -(-len(data) // self.settings.batch_size) if isinstance(data, Stored) else None
         total = None if steps is None else steps * self.settings.epochs
+        if validation is not None and not self.history.epochs:
+            self.history.start_loss, self.history.start_accuracy = self._evaluated(validation)
+            self._best = self._learned()
         while len(self.history.epochs) < self.settings.epochs and not self.history.stopped:
             row = self._epoch(data, total, validation, earlier - started, progress)
             self._judge(row)
@@ -84,7 +97,7 @@ class Trainer:
             if done >= settings.freeze_ranges * of and settings.freeze_ranges < 1:
                 self.freeze_ranges()
             rate = settings.optimizer.rate * settings.schedule.factor(done, of)
-            measured = self._learn(batch, rate)
+            measured = self.learn(batch, rate)
             loss, samples = loss + measured.loss * batch.size, samples + batch.size
             right, judged = right + measured.right, judged + measured.judged
             if progress is not None:
@@ -94,9 +107,12 @@ class Trainer:
         apart: float | None = None
         correct: float | None = None
         if validation is not None:
-            apart, correct = self.objective.evaluate(validation, settings.batch_size)
+            apart, correct = self._evaluated(validation)
         accuracy = right / judged if judged else None
         return Epoch(number, loss / samples, accuracy, apart, correct, rate, self.frozen, time.perf_counter() + clock)
+
+    def _evaluated(self, validation: Stored) -> tuple[float, float | None]:
+        return self.objective.evaluate(validation, self.settings.batch_size)
 
     def _batches(self, data: Stored | Streamed, epoch: int) -> Iterator[Batch]:
         if isinstance(data, Streamed):
@@ -104,7 +120,7 @@ class Trainer:
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(data))
         return data.batches(self.settings.batch_size, order.tolist())
 
-    def _learn(self, batch: Batch, rate: float) -> Measured:
+    def learn(self, batch: Batch, rate: float) -> Measured:
         """One step."""
         settings = self.settings
         measured = self.objective.measure(batch, training=True, seed=(settings.seed, self.step))
@@ -114,7 +130,15 @@ class Trainer:
             )
         gradients = measured.gradients if settings.clip is None else clipped(measured.gradients, settings.clip)
         rates = {key: rate * self._factors[key] for key in gradients}
-        settings.optimizer.update(self.network.learned, gradients, self._state, rates)
+        if settings.optimizer.relative:
+            for key in rates.keys() & self.network.parameters.keys():
+                rates[key] *= magnitude(self.network.parameters[key])
+        learned = self.network.learned
+        steps = settings.optimizer.steps(learned, gradients, self._state, rates)
+        if settings.promise is not None:
+            steps = shortened(steps, gradients, settings.promise * measured.loss)
+        for key, step in steps.items():
+            learned[key] -= step
         for rule in self.network.ranges:
             rule.finish()
         self.step += 1
@@ -129,20 +153,20 @@ class Trainer:
         """Ranges, learned steps and ends stay as they are from now on."""
         for rule in self.network.ranges:
             rule.frozen = True
-        for narrow in self.network.weights.values():
+        for narrow in self.network.weights:
             narrow.frozen = True
 
     def _judge(self, row: Epoch) -> None:
         """Takes an epoch into the history, remembers the best one, and says when it is enough."""
         history = self.history
-        losses = [_decisive(epoch) for epoch in (*history.epochs, row)]
         history.epochs.append(row)
+        losses = [np.inf if history.start_loss is None else history.start_loss, *map(_decisive, history.epochs)]
         best = int(np.argmin(losses))
-        if best == len(losses) - 1 and row.validation_loss is not None:
+        if best == row.number and row.validation_loss is not None:
             self._best = self._learned()
-        history.best = best + 1 if row.validation_loss is not None and self.settings.keep_best else row.number
+        history.best = best if row.validation_loss is not None and self.settings.keep_best else row.number
         patience = self.settings.patience
-        history.stopped = patience is not None and len(losses) - 1 - best >= patience
+        history.stopped = patience is not None and row.number - best >= patience
 
     # --- what a checkpoint holds
 
@@ -183,7 +207,7 @@ class Trainer:
         network = self.network
         arrays = {key: array.copy() for key, array in network.parameters.items()}
         ranges = [rule.state() for rule in network.ranges]
-        weights = {str(target): narrow.state() for target, narrow in network.weights.items()}
+        weights = [narrow.state() for narrow in network.weights]
         return Snapshot("", arrays, {"ranges": ranges, "weights": weights})
 
     def _set_learned(self, snapshot: Snapshot) -> None:
@@ -192,11 +216,16 @@ class Trainer:
             array[...] = snapshot.arrays[key]
         for rule, state in zip(network.ranges, snapshot.facts["ranges"], strict=True):
             rule.restore(state)
-        for target, narrow in network.weights.items():
-            narrow.restore(snapshot.facts["weights"][str(target)])
+        for narrow, state in zip(network.weights, snapshot.facts["weights"], strict=True):
+            narrow.restore(state)
 
 
-def factors(network: Network, settings: Settings) -> dict[str, float]:
+def magnitude(parameter: Array) -> float:
+    """Root mean square, at least `LEAST`: biases may all be 0."""
+    return max(float(np.sqrt(np.mean(np.square(parameter)))), LEAST)
+
+
+def factors(network: Network, settings: TrainingSettings) -> dict[str, float]:
     """By the key of all that is learned: the factor of the learning rate."""
     graph = network.graph
     found = {}

@@ -1,5 +1,5 @@
-"""Float sums of products are the runtime's to the last bit, in each profile, where the order in which it takes them
-is known (docs/numerics/float_sums.md)."""
+"""Float sums and functions are the runtime's to the last bit, in each profile, where the order of its steps is known
+(docs/numerics/float_sums.md)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,20 @@ from test_parity import KERNEL_SETS
 from qengine.build import Builder
 from qengine.interpreter import Interpreter
 from qengine.kernels.emit import native
+from qengine.ops.average_pool_2d import AveragePool2D
 from qengine.ops.conv_2d import Conv2D
+from qengine.ops.cos import Cos
 from qengine.ops.depthwise_conv_2d import DepthwiseConv2D
+from qengine.ops.elu import Elu
 from qengine.ops.fully_connected import FullyConnected
+from qengine.ops.gelu import Gelu
+from qengine.ops.hard_swish import HardSwish
+from qengine.ops.logistic import Logistic
+from qengine.ops.mean import Mean
+from qengine.ops.sin import Sin
+from qengine.ops.softmax import Softmax
+from qengine.ops.sum import Sum
+from qengine.ops.tanh import Tanh
 from qengine.options import ActivationFunctionType, Padding
 from qengine.tflite import to_bytes
 
@@ -56,14 +67,42 @@ def outputs(interpreter: Interpreter, x: Array) -> Array:
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
+FUNCTIONS = {
+    "tanh": (Tanh(), (), EVERY),
+    "logistic": (Logistic(), (), ("xnnpack", "optimized")),
+    "gelu": (Gelu(), (), ("xnnpack",)),
+    "gelu_approximate": (Gelu(approximate=True), (), ("xnnpack",)),
+    "elu": (Elu(), (), ("xnnpack",)),
+    "hard_swish": (HardSwish(), (), EVERY),
+    "softmax": (Softmax(beta=1.0), (), ("xnnpack",)),
+    "sin": (Sin(), (), ("xnnpack",)),
+    "cos": (Cos(), (), ("xnnpack",)),
+    "mean_of_image": (Mean(keep_dims=True), ([1, 2],), EVERY),
+    "mean_of_last": (Mean(keep_dims=True), ([3],), ("xnnpack",)),
+    "sum_of_last": (Sum(keep_dims=True), ([3],), ("xnnpack",)),
+    "average_of_4": (AveragePool2D(Padding.VALID, 2, 2, 2, 2), (), EVERY),
+    "average_of_9": (AveragePool2D(Padding.SAME, 2, 2, 3, 3), (), EVERY),
+    "average_of_20": (AveragePool2D(Padding.SAME, 1, 2, 4, 5), (), EVERY),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"), [(name, profile) for name, function in FUNCTIONS.items() for profile in function[2]]
+)
+def test_float_functions_are_the_runtime_s_bits(name: str, profile: str, litert: types.ModuleType) -> None:
+    need_fused_multiply_add()
+    op, others, _ = FUNCTIONS[name]
+    b = Builder(name)
+    x = b.input("x", (1, 12, 13, 77), "float32")
+    blob = to_bytes(b.model([b.add(op, [x, *(b.constant(np.array(other, np.int32)) for other in others)])]))
+    compare(blob, np.random.default_rng(len(name)).normal(0, 3, (1, 12, 13, 77)).astype(np.float32), profile, litert)
+
+
 @pytest.mark.parametrize(
     ("name", "profile"), [(name, profile) for name, layer in LAYERS.items() for profile in layer[3]]
 )
 def test_float_sums_are_the_runtime_s_bits(name: str, profile: str, litert: types.ModuleType) -> None:
-    if native.obstacle():
-        pytest.skip(f"no native code: {native.obstacle()}")
-    if not native.variant().needs:
-        pytest.skip("this processor has no fused multiply-add")
+    need_fused_multiply_add()
     op, shape, filters, _ = LAYERS[name]
     rng = np.random.default_rng(len(name))
     b = Builder(name)
@@ -72,6 +111,17 @@ def test_float_sums_are_the_runtime_s_bits(name: str, profile: str, litert: type
     w, bias = (rng.normal(0, 1, size).astype(np.float32) for size in (filters, channels))
     blob = to_bytes(b.model([b.add(op, [x, b.constant(w), b.constant(bias)])]))
     fed = rng.normal(0, 1, shape).astype(np.float32)
+    compare(blob, fed, profile, litert)
+
+
+def need_fused_multiply_add() -> None:
+    if native.obstacle():
+        pytest.skip(f"no native code: {native.obstacle()}")
+    if not native.variant().needs:
+        pytest.skip("this processor has no fused multiply-add")
+
+
+def compare(blob: bytes, fed: Array, profile: str, litert: types.ModuleType) -> None:
     kernel_set = getattr(litert.OpResolverType, KERNEL_SETS[profile])
     theirs = outputs(
         litert.Interpreter(model_content=blob, experimental_op_resolver_type=kernel_set, num_threads=1), fed

@@ -22,7 +22,7 @@ from qengine.tflite.check import check_model
 from qengine.tflite.flat import Flat
 
 EXAMPLES = 400
-SECONDS = 2.0
+SECONDS = 20.0  # of the processor: what hangs takes more; how fast it is, benchmarks say
 BYTES_PER_BYTE = 150
 BYTES = 2**18
 
@@ -37,13 +37,13 @@ def sound() -> tuple[bytes, ...]:
 def opened(blob: bytes) -> Model | None:
     """The model, None where it is refused. Time and memory are bounded by the length of the file."""
     tracemalloc.start()
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         model = load(blob)
     except ModelError:
         model = None
     finally:
-        taken = time.perf_counter() - began
+        taken = time.process_time() - began
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert taken < SECONDS

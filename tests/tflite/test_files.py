@@ -15,7 +15,7 @@ from models import tiny
 
 from qengine.errors import ModelError
 from qengine.model import Buffer, Graph, Model, Tensor, TensorType
-from qengine.tflite import files, load, save, to_bytes
+from qengine.tflite import files, load, replacing, save, to_bytes, writer
 
 
 def test_a_saved_file_is_what_to_bytes_gives(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        files.replace(path, parts())
+        replacing.replace(path, parts())
     assert load(path) == tiny()
     assert [child.name for child in tmp_path.iterdir()] == ["tiny.tflite"]
 
@@ -98,7 +98,7 @@ def test_a_file_over_2_gb(tmp_path: Path) -> None:
         Tensor("many", (2, size // 2), TensorType.UINT8, Buffer(files.mapped(hole))),
         Tensor("few", (4,), TensorType.UINT8, Buffer(b"last")),
     )
-    pieces = files.pieces(Model((Graph(tensors, (), (), ()),)))
+    pieces = writer.pieces(Model((Graph(tensors, (), (), ()),)))
     path = tmp_path / "large.tflite"
     with path.open("wb") as file:
         for piece in pieces:

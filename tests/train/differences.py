@@ -27,12 +27,13 @@ class Variable:
 @dataclass(frozen=True)
 class Case:
     """An operator and its inputs: arrays (float64 ones are differentiated), Variables, None. fixed: positions of real
-    inputs that have no gradient."""
+    inputs that have no gradient. training: whether it is run as in a step of training."""
 
     op: Op
     inputs: tuple[Any, ...]
     outputs: int = 1
     fixed: tuple[int, ...] = ()
+    training: bool = False
 
     @property
     def name(self) -> str:
@@ -59,13 +60,13 @@ def call_of(case: Case, inputs: Sequence[Any]) -> Call:
         else:
             real = part.dtype == np.float64
             type_ = TensorType.FLOAT32 if real else next(t for t in TensorType if t.dtype == part.dtype)
-            arrays.append(part)
+            arrays.append(part.copy())  # a batch normalization moves its mean and variance
             specs.append(Spec(part.shape, type_, value=None if real else part))
     first = next(spec for spec in specs if spec is not None and spec.type is TensorType.FLOAT32)
     outputs = (replace(first, shape=None, is_variable=False),) * case.outputs
     step, made = plan_node(case.op, Specs(tuple(specs), outputs), Profile.REFERENCE, ALONE)
     needs = tuple(i in case.moving() for i in range(len(inputs)))
-    call = Call(case.op, Specs(tuple(specs), made), step, tuple(arrays), needs)
+    call = Call(case.op, Specs(tuple(specs), made), step, tuple(arrays), needs, training=case.training)
     call.outputs = tuple(computed(call))
     return call
 

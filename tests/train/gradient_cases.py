@@ -11,6 +11,8 @@ from qengine.op import Op
 from qengine.ops import find
 from qengine.options import ActivationFunctionType as Fused
 from qengine.options import MirrorPadMode, Padding
+from qengine.train.batch_normalization import BatchNormalization
+from qengine.train.dropout import Dropout
 
 SAME, VALID = Padding.SAME, Padding.VALID
 RNG = np.random.default_rng(3)
@@ -74,6 +76,12 @@ def lstm(*, peephole: bool = False, coupled: bool = False, projection: bool = Fa
     inputs += [Variable((batch, outputs)), Variable((batch, cells))]
     made = op("UNIDIRECTIONAL_SEQUENCE_LSTM", fused_activation_function=Fused.TANH, **options)
     return Case(made, tuple(inputs))
+
+
+def normalized(*shape: int) -> tuple[Any, ...]:
+    """x, gamma, beta, and the moving mean and variance."""
+    c = shape[-1]
+    return real(*shape), real(c), real(c), real(c), real(c, low=0.5)
 
 
 CASES = [
@@ -194,6 +202,11 @@ CASES = [
     Case(op("RESIZE_BILINEAR", half_pixel_centers=True), (real(1, 3, 2, 2), whole(5, 4))),
     Case(op("RESIZE_BILINEAR", align_corners=True), (real(2, 4, 3, 1), whole(2, 5))),
     Case(op("RESIZE_NEAREST_NEIGHBOR"), (real(1, 3, 2, 2), whole(6, 3))),
+    Case(BatchNormalization(), normalized(2, 3, 4), fixed=(3, 4)),
+    Case(BatchNormalization(epsilon=0.1), normalized(5, 2), fixed=(3, 4), training=True),
+    Case(BatchNormalization(), normalized(2, 3, 2, 3), fixed=(3, 4), training=True),
+    Case(Dropout(0.4), (real(3, 4),)),
+    Case(Dropout(0.4), (real(3, 4),), training=True),
     Case(op("FAKE_QUANT", min=-1.0, max=1.0, num_bits=16), (real(3, 4),)),
     lstm(),
     lstm(peephole=True, projection=True),

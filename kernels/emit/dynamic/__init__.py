@@ -1,1 +1,17 @@
-"""Layers of float activations that are quantized on the fly, and int8 weights."""
+"""Layers of float activations that are quantized on the fly, and int8 weights.
+
+Modules are imported on first use: `dynamic.products.plan_dense`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...first_use import modules_of
+
+if TYPE_CHECKING:
+    from . import depthwise as depthwise
+    from . import layer as layer
+    from . import products as products
+
+__getattr__ = modules_of(__name__)

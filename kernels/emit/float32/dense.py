@@ -8,7 +8,7 @@ from ..language import F32, Function, Value
 from ..pieces import store
 from ..plan import Compiled, Family, Place, Plan, result, source
 from ..target import Target
-from .gemm import multiply, pack, pieces
+from .gemm import Panel, multiply, pack, pieces
 from .layer import Layer
 from .pieces import Clamping, Order, Summing
 
@@ -63,12 +63,15 @@ def plan_dense(target: Target, rows: int, layer: Layer) -> Compiled:
 
 def one_row(plan: Plan, layer: Layer, a: Place, out: Place) -> None:
     """Rows that multiply one row of floats by weights (columns, k)."""
-    k, is_fours = layer.weights.shape[1], layer.order is Order.FOURS
-    fours = k // 4 if is_fours else 0
-    widest = plan.target.registers // 8 if is_fours else WIDEST
-    alike = itertools.groupby(
-        pack(plan, layer.weights, layer.bias, widest), lambda panel: (panel.vectors, panel.lanes, panel.columns)
-    )
+    widest = plan.target.registers // 8 if layer.order is Order.FOURS else WIDEST
+    plan_row(plan, pack(plan, layer.weights, layer.bias, widest), layer, a, out)
+
+
+def plan_row(plan: Plan, panels: list[Panel], layer: Layer, a: Place, out: Place) -> None:
+    """Rows that do so with packed weights, whose biases follow one another."""
+    k = layer.weights.shape[1]
+    fours = k // 4 if layer.order is Order.FOURS else 0
+    alike = itertools.groupby(panels, lambda panel: (panel.vectors, panel.lanes, panel.columns))
     for (vectors, lanes, columns), group in alike:
         run = list(group)
         size = vectors * lanes

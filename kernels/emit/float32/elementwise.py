@@ -5,21 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..elementwise import BLOCK, broadcast_runs
+import numpy as np
+
+from ..elementwise import broadcast_runs
 from ..language import F32, Function, Value
-from ..pieces import store
+from ..pieces import BLOCK, store
 from ..plan import Compiled, Family, Plan, float_bits, result, source
 from ..target import Target
+from . import approximations
 from .functions import (
     clamp,
-    erf,
     exponential,
     exponential_less_one,
+    logarithm,
     logistic,
     magnitude,
+    rounded,
+    sine,
     square_root,
     tanh,
     without_subnormals,
+    without_turns,
 )
 from .pieces import ANY, Clamp, Clamping, multiply_add, real
 
@@ -27,16 +33,23 @@ Unary = Callable[[Value, Value], Value]
 Binary = Callable[[Value, Value], Value]
 
 
-def _gelu(x: Value, _: Value) -> Value:
-    return x * 0.5 * (erf(x * math.sqrt(0.5)) + 1.0)
+def _unconverged(x: Value, root: Value) -> Value:
+    """Beyond 2**126 the last step of XNNPACK's roots doesn't converge: 1.5 times the root."""
+    return (x > 2.0**126).select((x < math.inf).select(root * 1.5, root), root)
 
 
-def _root_by_newton(x: Value, _: Value) -> Value:
-    """XNNPACK's 1 / sqrt(x): of 0 NaN, and beyond 2**126 its last step doesn't converge: 1.5 times that."""
-    x = without_subnormals(x)
-    root = x.function.constant(1.0, x.type).divide(square_root(x))
-    unconverged = (x > 2.0**126).select((x < math.inf).select(root * 1.5, root), root)
-    return x.equals(0.0).select(math.nan, unconverged)
+def _log_of_any(x: Value) -> Value:
+    """Subnormal numbers as 2**24 times themselves first."""
+    tiny = (x < 2.0**-126).select((x > 0.0).select(x * 2.0**24, x), x)
+    result = (x < 2.0**-126).select(logarithm(tiny) - 24 * math.log(2.0), logarithm(x))
+    return (x < 0.0).select(math.nan, result)
+
+
+def _cosine(x: Value, _: Value) -> Value:
+    """sin(pi / 2 - x)"""
+    half_pi = float(np.float32(np.pi / 2))
+    turned = x.function.constant(half_pi, x.type) - without_turns(x)
+    return sine(turned + (math.pi / 2 - half_pi))
 
 
 def _gelu_tanh(x: Value, _: Value) -> Value:
@@ -52,20 +65,39 @@ UNARY: dict[str, Unary] = {
     "square": lambda x, p: x * x,
     "sqrt": lambda x, p: square_root(x),
     "rsqrt": lambda x, p: x.function.constant(1.0, x.type).divide(square_root(x)),
-    "newton": _root_by_newton,
+    "newton": lambda x, p: approximations.reciprocal_root(x),
+    "sqrtnewton": lambda x, p: _unconverged(without_subnormals(x), square_root(without_subnormals(x))),
+    "floor": lambda x, p: rounded(x, "floor"),
+    "ceil": lambda x, p: rounded(x, "ceil"),
+    "rint": lambda x, p: rounded(x, "rint"),
+    "floornormal": lambda x, p: rounded(without_subnormals(x), "floor"),
+    "ceilnormal": lambda x, p: rounded(without_subnormals(x), "ceil"),
+    "sign": lambda x, p: (x > 0.0).select(1.0, (x < 0.0).select(-1.0, x)),
+    "log": lambda x, p: _log_of_any(x),
+    "lognormal": lambda x, p: (x * math.sqrt(2)).equals(math.inf).select(math.inf, logarithm(x)),
+    "sine": lambda x, p: sine(without_turns(x)),
+    "cosine": _cosine,
     "exp": lambda x, p: exponential(x),
     "expofnumber": lambda x, p: x.equals(x).select(exponential(x), 0.0),
     "logistic": lambda x, p: logistic(x),
     "tanh": lambda x, p: tanh(x),
     "elu": lambda x, p: (x < 0.0).select(exponential_less_one(x), x),
-    "gelu": _gelu,
     "gelutanh": _gelu_tanh,
     "hardswish": lambda x, p: x * (1 / 6) * clamp(x + 3.0, 0.0, 6.0),
+    "xnnpacktanh": lambda x, p: approximations.tanh(x),
+    "xnnpacklogistic": lambda x, p: approximations.logistic(x),
+    "xnnpackelu": lambda x, p: approximations.elu(x),
+    "xnnpackgelu": lambda x, p: approximations.gelu(x),
+    "xnnpackgelutanh": lambda x, p: approximations.gelu_tanh(x),
+    "xnnpackhardswish": lambda x, p: approximations.hard_swish(x),
+    "eigentanh": lambda x, p: approximations.eigen_tanh(x),
+    "eigenlogistic": lambda x, p: approximations.eigen_logistic(x),
     "leaky": lambda x, p: (x > 0.0).select(x, x * p),
 }
 """By name: the function of x and of a number p that comes with the row.
 
-newton: XNNPACK's way to 1 / sqrt(x). expofnumber: exp with NaN giving 0."""
+newton, sqrtnewton: XNNPACK's ways to 1 / sqrt(x) and sqrt(x). normal: subnormal numbers are 0. lognormal: XNNPACK's.
+sine, cosine: its, too. expofnumber: exp with NaN giving 0."""
 
 BINARY: dict[str, Binary] = {
     "add": lambda a, b: a + b,

@@ -4,7 +4,8 @@ A row of the left matrix is given by pieces, each `depth` contiguous floats: whe
 which k of the packed weights it meets. So an output whose window reaches out of the image lists fewer or shorter pieces
 than one inside: no padded copy, no patches.
 
-Weights lie as `[panel][k][vector][lane]`, a panel being the columns of `vectors` vectors.
+Weights lie as `[panel][k][vector][lane]`, a panel being the columns of `vectors` vectors; or as a matrix (k, columns)
+does that is computed while running.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, order: str, en
                 row.piece_count, True, piece=row.pieces, sums=[[summing.start(b) for b in bias]] * rows
             ) as each:
                 start = tile.a + each.piece.load(I64, 0, 8)
-                w = row.w + each.piece.load(I64, 8, 8) * (size * vectors)
+                w = row.w + each.piece.load(I64, 8, 8) * row.w_step
                 with f.loop(row.depth, pointers=groups(start), w=w, sums=each.sums) as k:
                     columns = [k.w.load(vector, size * j) for j in range(vectors)]
                     sums = []
@@ -62,7 +63,7 @@ def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, order: str, en
                         x = x.splat(lanes)
                         sums.append([summing.add(sum_, x, c) for sum_, c in zip(old, columns, strict=True)])
                     k.sums = sums
-                    k.pointers, k.w = [pointer + 4 for pointer in k.pointers], k.w + size * vectors
+                    k.pointers, k.w = [pointer + 4 for pointer in k.pointers], k.w + row.w_step
                 each.sums, each.piece = k.sums, each.piece + 16
             for i in range(rows):
                 at = tile.out + row.ldo * i
@@ -75,14 +76,17 @@ def _write_gemm(f: Function, rows: int, vectors: int, lanes: int, order: str, en
 
 GEMM = Family(
     "floatgemm",
-    "*a lda *pieces piece_count #depth *w *bias *out ldo #columns #tiles #lines a_line out_line low high",
+    "*a lda *pieces piece_count #depth *w w_step *bias *out ldo #columns #tiles #lines a_line out_line low high",
     _write_gemm,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The columns of `vectors` vectors of `lanes`; `columns` of the last vector are real."""
+    """The columns of `vectors` vectors of `lanes`; `columns` of the last vector are real.
+
+    step: bytes from the weights of one k to the next's.
+    """
 
     first: int
     vectors: int
@@ -90,6 +94,7 @@ class Panel:
     columns: int
     weights: Place
     bias: Place
+    step: int = 0
 
     @property
     def width(self) -> str:
@@ -130,8 +135,18 @@ def pack(plan: Plan, weights: Floats, bias: Floats | None, widest: int = 0) -> l
     panels = []
     for (first, vectors, lanes), block in zip(widths, packed, strict=True):
         last = min(columns - first - (vectors - 1) * lanes, lanes)
-        panels.append(Panel(first, vectors, lanes, last, w, b))
+        panels.append(Panel(first, vectors, lanes, last, w, b, 4 * vectors * lanes))
         w, b = w + block.nbytes, b + 4 * vectors * lanes
+    return panels
+
+
+def in_place(plan: Plan, matrix: Place, columns: int) -> list[Panel]:
+    """The panels of a matrix (k, columns) as it lies, without bias; up to a vector is read beyond its end."""
+    none = plan.constant(np.zeros(max(TILES[plan.target.name]) * plan.target.lanes, np.float32))
+    panels = []
+    for first, vectors, lanes in panel_widths(plan.target, columns):
+        last = min(columns - first - (vectors - 1) * lanes, lanes)
+        panels.append(Panel(first, vectors, lanes, last, matrix + 4 * first, none, 4 * columns))
     return panels
 
 
@@ -186,6 +201,7 @@ def multiply(
                     piece_count=along.count,
                     depth=along.depth,
                     w=panel.weights,
+                    w_step=panel.step,
                     bias=panel.bias,
                     out=out + (row * ldo + 4 * panel.first),
                     ldo=ldo,

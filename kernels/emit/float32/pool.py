@@ -1,9 +1,8 @@
-"""AVERAGE_POOL_2D, MAX_POOL_2D, MEAN and SUM over float32: windows in place, cut at the border."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D over float32: windows in place, cut at the border."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,22 +12,27 @@ from ..pieces import store
 from ..plan import Compiled, Family, Place, Plan, float_bits, result, source
 from ..pool import stretches
 from ..target import Target
-from .functions import lanes_below
-from .pieces import Clamp, Clamping, Span, real, spans, zeros
-from .softmax import across
+from .nines import plan_nines
+from .pieces import Clamp, Clamping, Span, real, spans
 
 VECTORS = 4
 """Vectors of channels that are summed at once where there are so many: a chain of additions takes its time."""
 
 
 def _write_windows(f: Function, kind: str, lanes: int, vectors: int, ending: str, width: str) -> None:
-    """`sum`: times `factor`; `most`: the greatest, beginning with `start`. `ending` nan: NaN becomes the bound."""
+    """`sum`: times `factor`; `mean`: divided by it; `most`: the greatest, beginning with `start`.
+
+    `ending` nan: NaN becomes the bound.
+    """
     row, vector, size = f.arguments(WINDOWS.slots), F32.x(lanes), 4 * lanes
     clamping = Clamping(ending, row.low, row.high)
     start, factor = real(row.start).splat(lanes), real(row.factor).splat(lanes)
 
     def next_of(best: Value, x: Value) -> Value:
-        return best + x if kind == "sum" else x.max(best)
+        return x.max(best) if kind == "most" else best + x
+
+    def end(best: Value) -> Value:
+        return best * factor if kind == "sum" else best.divide(factor) if kind == "mean" else best
 
     with f.loop(row.lines, a=row.a, out=row.out) as line:
         with f.loop(row.pixels, a=line.a, out=line.out) as pixel:
@@ -39,8 +43,7 @@ def _write_windows(f: Function, kind: str, lanes: int, vectors: int, ending: str
                         x.a = x.a + row.tap
                     y.best, y.a = x.best, y.a + row.line
                 for j, best in enumerate(y.best):
-                    value = clamping.apply(best * factor if kind == "sum" else best)
-                    store(block.out + size * j, value, row.columns if width == "part" else None)
+                    store(block.out + size * j, clamping.apply(end(best)), row.columns if width == "part" else None)
                 block.a, block.out = block.a + size * vectors, block.out + size * vectors
             pixel.a, pixel.out = pixel.a + row.a_pixel, pixel.out + row.out_pixel
         line.a, line.out = line.a + row.a_line, line.out + row.out_line
@@ -65,7 +68,7 @@ def _blocks(target: Target, channels: int) -> Iterator[tuple[Span, int, int, int
 
 
 @dataclass(frozen=True, slots=True)
-class _Windows:
+class Windows:
     """`lines` of `pixels` windows of (y, x) taps, and distances in bytes: of inputs, outputs, and within a window."""
 
     pixels: int
@@ -76,8 +79,8 @@ class _Windows:
     tap_steps: tuple[int, int]
 
 
-def _rows(
-    plan: Plan, kind: str, ending: str, where: _Windows, a: Place, out: Place, channels: int, **numbers: float
+def plan_windows(
+    plan: Plan, kind: str, ending: str, where: Windows, a: Place, out: Place, channels: int, **numbers: float
 ) -> None:
     """Rows for all channels; numbers: start, factor, low, high."""
     for span, first, vectors, blocks in _blocks(plan.target, channels):
@@ -108,9 +111,15 @@ def _rows(
         plan.divisible(WINDOWS, "lines", a=where.a_steps[0], out=where.out_steps[0])
 
 
-def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool) -> Compiled | str:
-    """Means of the inputs inside each window. drop_nan: NaN becomes the lower bound instead of staying."""
-    return _pool(target, "sum", geometry, clamp, 0.0, drop_nan=drop_nan)
+def plan_average_pool(target: Target, geometry: Geometry, clamp: Clamp, xnnpack: bool) -> Compiled | str:
+    """Means of the inputs inside each window.
+
+    xnnpack: summed in that library's order and times the reciprocal of their number, NaN becoming the lower bound;
+    else summed row by row and divided, NaN staying.
+    """
+    return (
+        plan_nines(target, geometry, clamp) if xnnpack else _pool(target, "mean", geometry, clamp, 0.0, drop_nan=False)
+    )
 
 
 def plan_max_pool(target: Target, geometry: Geometry, clamp: Clamp, drop_nan: bool, lowest: float) -> Compiled | str:
@@ -130,7 +139,7 @@ def _pool(
     pixel, pitch, out_pitch = 4 * channels, 4 * width * channels, 4 * out_width * channels
     for n, y, x in itertools.product(range(geometry.batch), stretches(geometry, 0), stretches(geometry, 1)):
         taps = (1, y.taps * x.taps) if x.taps == width else (y.taps, x.taps)  # whole rows are one long row
-        where = _Windows(
+        where = Windows(
             x.count,
             y.count,
             taps,
@@ -140,47 +149,6 @@ def _pool(
         )
         a = source() + ((n * height + y.start) * pitch + x.start * pixel)
         out = result() + ((n * out_height + y.first) * out_pitch + x.first * pixel)
-        numbers = {"start": start, "factor": 1.0 / (y.taps * x.taps), "low": clamp.low, "high": clamp.high}
-        _rows(plan, kind, "nan" if drop_nan else clamp.word, where, a, out, channels, **numbers)
+        numbers = {"start": start, "factor": y.taps * x.taps, "low": clamp.low, "high": clamp.high}
+        plan_windows(plan, kind, "nan" if drop_nan else clamp.word, where, a, out, channels, **numbers)
     return plan.done("windows in place")
-
-
-def _write_rows(f: Function) -> None:
-    """The sum of each row of floats, times `factor`."""
-    lanes = f.target.lanes
-    row, vector, size = f.arguments(ROWS.slots), F32.x(lanes), 4 * lanes
-    full, rest = row.size.shift_right_unsigned(int(math.log2(lanes))), row.size & (lanes - 1)
-    inside, factor = lanes_below(f, rest, lanes), real(row.factor)
-    fours = full.shift_right_unsigned(2)
-    with f.loop(row.rows, a=row.a, out=row.out) as line:
-        with f.loop(fours, True, a=line.a, sums=[zeros(f, lanes)] * 4) as four:
-            four.sums = [sum_ + four.a.load(vector, size * j) for j, sum_ in enumerate(four.sums)]
-            four.a = four.a + 4 * size
-        sum_ = (four.sums[0] + four.sums[1]) + (four.sums[2] + four.sums[3])
-        with f.loop(full & 3, True, a=four.a, sum=sum_) as each:
-            each.sum, each.a = each.sum + each.a.load(vector), each.a + size
-        last = inside.select(each.a.load(vector), zeros(f, lanes))
-        whole = across(each.sum + last, lambda a, b: a + b)
-        line.out.store(f.emit(F32, f"extractelement {vector} {whole.name}, i64 0") * factor)
-        line.a, line.out = line.a + (row.size << 2), line.out + 4
-
-
-ROWS = Family("floatrowsum", "*a *out #size #rows factor", _write_rows)
-
-
-def plan_sum(target: Target, outer: int, reduced: int, inner: int, *, mean: bool) -> Compiled:
-    """Sums, or means, of (outer, reduced, inner) over the middle; there is something to sum."""
-    plan = Plan(target)
-    factor = 1.0 / reduced if mean else 1.0
-    if 0 in (outer, inner):
-        return plan.done("nothing to compute")
-    if inner == 1:
-        work = outer * (reduced // target.lanes + 8)
-        plan.row(ROWS, a=source(), out=result(), size=reduced, rows=outer, factor=float_bits(factor), work=work)
-        plan.divisible(ROWS, "rows", a=4 * reduced, out=4)
-        return plan.done("sums along rows")
-    where = _Windows(outer, 1, (1, reduced), (0, 4 * reduced * inner), (0, 4 * inner), (0, 4 * inner))
-    _rows(
-        plan, "sum", "plain", where, source(), result(), inner, start=0.0, factor=factor, low=-math.inf, high=math.inf
-    )
-    return plan.done("sums of vectors")

@@ -1,4 +1,4 @@
-"""Convolutions: products of patches and filters through BLAS, depthwise ones tap by tap."""
+"""Convolutions: products of patches and filters through BLAS."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import numpy as np
 
 from ...op import Array
 from ..gradient import Call, Gradient, Gradients
-from .windows import Slide, cropped, gathered, padded, patches
+from .windows import Slide, gathered, patches
 
 KEPT_BYTES = 1 << 26
 """Patches are kept for the way back up to this size, else made again."""
-
-BLOCK_BYTES = 1 << 21
-"""Depthwise convolutions work on as many images at a time as are about this large."""
 
 
 def slide_of(call: Call, x: Array, filters: Array) -> Slide:
@@ -85,60 +82,6 @@ def bias_gradient(call: Call, index: int, flat: Array) -> Array | None:
     return flat.sum(axis=0).reshape(call.input(index).shape) if call.wants(index) else None
 
 
-# --- DEPTHWISE_CONV_2D: x (n h w c), filters (1 kh kw c * multiplier)
-
-
-def depthwise_conv_2d(call: Call) -> Array:
-    x, filters = call.input(0), call.input(1)
-    slide = slide_of(call, x, filters)
-    x = repeated(x, filters)
-    sums = np.empty((x.shape[0], *slide.output, filters.shape[3]), x.dtype)
-    for images in blocks(x):
-        large, out = padded(x[images], slide), sums[images]
-        product = np.empty_like(out)
-        for number, (row, column) in enumerate(slide.taps()):
-            target = product if number else out
-            np.multiply(large[slide.tap(row, column)], filters[0, row, column], out=target)
-            if number:
-                out += product
-    return with_bias(sums, call, 2)
-
-
-def depthwise_conv_2d_back(call: Call) -> Gradients:
-    x, filters, g = call.input(0), call.input(1), call.gradient
-    slide = slide_of(call, x, filters)
-    wide = repeated(x, filters)
-    dx = np.empty_like(wide) if call.wants(0) else None
-    dw = np.zeros_like(filters) if call.wants(1) else None
-    for images in blocks(wide):
-        large, own = padded(wide[images], slide), g[images]
-        back = np.zeros(large.shape, g.dtype) if dx is not None else None
-        product = np.empty_like(own)
-        for row, column in slide.taps():
-            tap = slide.tap(row, column)
-            if dw is not None:
-                dw[0, row, column] += np.einsum("nhwc,nhwc->c", large[tap], own)
-            if back is not None:
-                back[tap] += np.multiply(own, filters[0, row, column], out=product)
-        if dx is not None and back is not None:
-            dx[images] = cropped(back, dx[images].shape, slide)
-    if dx is not None and wide is not x:
-        dx = dx.reshape(*x.shape, -1).sum(axis=-1)
-    return dx, dw, bias_gradient(call, 2, g.reshape(-1, g.shape[-1]))
-
-
-def repeated(x: Array, filters: Array) -> Array:
-    """Every input channel as often as it has filters."""
-    multiplier = filters.shape[3] // x.shape[3]
-    return x if multiplier == 1 else np.repeat(x, multiplier, axis=3)
-
-
-def blocks(x: Array) -> list[slice]:
-    """The images in groups of about `BLOCK_BYTES`."""
-    count = max(1, BLOCK_BYTES // max(1, x[:1].nbytes))
-    return [slice(start, start + count) for start in range(0, len(x), count)]
-
-
 # --- TRANSPOSE_CONV: output shape (4), filters (o kh kw c), x (n h w c), bias (o)
 
 
@@ -177,6 +120,5 @@ def transpose_conv_back(call: Call) -> Gradients:
 
 RULES = {
     "CONV_2D": Gradient(conv_2d_back, conv_2d),
-    "DEPTHWISE_CONV_2D": Gradient(depthwise_conv_2d_back, depthwise_conv_2d),
     "TRANSPOSE_CONV": Gradient(transpose_conv_back, transpose_conv),
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +21,14 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         del os.environ["QENGINE_CACHE"]
     else:
         os.environ["QENGINE_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everything_is_linked_without_llvm() -> Iterator[None]:
+    """On x86-64 Linux LLVM's linker is never asked, whatever kernels the tests of this folder need."""
+    yield
+    if sys.platform == "linux" and platform.machine() == "x86_64":
+        assert native._engine is None
 
 
 @pytest.fixture(scope="session")

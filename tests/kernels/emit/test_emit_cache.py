@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from fresh import fresh_process
@@ -34,7 +35,7 @@ def test_what_was_written_is_read(folder):
 def test_a_changed_file_is_a_miss(data, tmp_path_factory):
     os.environ["QENGINE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     cache.write("key", b"some machine code")
-    (path,) = cache.folder().iterdir()
+    (path,) = Path(cache.folder()).iterdir()
     content = bytearray(path.read_bytes())
     if data.draw(st.booleans()):
         content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
@@ -88,17 +89,17 @@ def test_without_a_place_kernels_live_in_memory(tmp_path, monkeypatch):
 def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("QENGINE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache.folder() == tmp_path / "qengine"
+    assert cache.folder() == str(tmp_path / "qengine")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert cache.folder() == tmp_path / ".cache" / "qengine"
+    assert cache.folder() == str(tmp_path / ".cache" / "qengine")
 
 
 SCRIPT = """
 import numpy as np
 from qengine.kernels.emit import cache, native, library
-from qengine.kernels.emit.elementwise import plan_flip
+from qengine.kernels.emit.flip import plan_flip
 from qengine.kernels.emit.program import Program
 compiled = []
 text = library.text
@@ -117,13 +118,43 @@ def test_another_process_loads_what_one_compiled_and_rebuilds_what_was_damaged(h
     folder = tmp_path / "cache"
     assert fresh_process(SCRIPT, folder) == "2"
     assert fresh_process(SCRIPT, folder) == "0"
-    files = sorted(folder.iterdir())
-    assert len(files) == 2
-    files[0].write_bytes(b"")
-    content = files[1].read_bytes()
-    files[1].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    files = sorted(folder.iterdir(), key=lambda file: file.stat().st_size)
+    assert len(files) == 3, "two kernels, and what LLVM says of this processor"
+    files[0].write_bytes(files[0].read_bytes()[:-1])
+    files[1].write_bytes(b"")
+    content = files[2].read_bytes()
+    files[2].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert fresh_process(SCRIPT, folder) == "2"
     assert fresh_process(SCRIPT, folder) == "0"
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a place where nobody can write")
+def test_with_a_read_only_home_kernels_live_in_memory(host, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/proc")
+    assert fresh_process(SCRIPT, "") == "2"
+    assert fresh_process(SCRIPT, "") == "2"
+
+
+def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch):
+    cache.write("key", b"code")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    assert not cache.write("other", b"code")
+    assert cache.read("other") is None
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_what_a_killed_process_left_half_written_is_not_read(folder):
+    cache.write("key", b"code")
+    (path,) = folder.iterdir()
+    path.rename(f"{path}.1.2")
+    assert cache.read("key") is None
+    assert cache.write("key", b"code")
+    assert cache.read("key") == b"code"
 
 
 def test_two_processes_at_once_do_not_harm_each_other(host, tmp_path):

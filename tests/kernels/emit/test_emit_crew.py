@@ -41,7 +41,7 @@ class Prepared:
 
     def __init__(self, compiled, together=None):
         places = {place for stage in compiled.stages for row in stage for place in row.arguments}
-        indices = [getattr(place, "index", 0) for place in places]
+        indices = [getattr(place, "number", 0) for place in places]
         self.inputs, self.outputs = (
             [Memory(SIZE, SLACK, at_start=True) for _ in range(max(indices) + 1)] for _ in "io"
         )

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
-from qengine.kernels.emit.elementwise import AddNumbers, broadcast_runs, plan_add, plan_flip, plan_mul
+from qengine.kernels.emit.elementwise import AddNumbers, broadcast_runs, plan_add, plan_mul
+from qengine.kernels.emit.flip import plan_flip
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.reference.add import (
     CommonScale,
@@ -21,6 +22,7 @@ from qengine.kernels.reference.add import (
     add_optimized,
     add_scalar,
 )
+from qengine.kernels.reference.comparison import squared_difference, squared_difference_scale
 from qengine.kernels.reference.lanes import inner_loop
 
 
@@ -48,6 +50,8 @@ def pairs(draw):
     if draw(st.booleans()):
         low, high = types[2].zero_point, max(types[2].zero_point, high - 9)
     scales = np.exp(rng.uniform(-3, 3, 3)).astype(np.float32)
+    if draw(st.integers(0, 5)) == 0:  # an input that hardly counts
+        scales[draw(st.integers(0, 1))] *= np.float32(2.0 ** draw(st.integers(-50, -10)))
     return a, b, types, low, high, scales
 
 
@@ -69,6 +73,18 @@ def test_sums_equal_the_rule_of_a_common_scale(variant, case, sign):
     scale = CommonScale.of(Scales(*scales), ZeroPoints(*(type.zero_point for type in types)), 20)
     compiled = plan_add_fixed(variant, a.shape, b.shape, *types, scale, sign, low, high)
     want = np.clip(add_scalar(a, b, scale, sign), low, high).astype(a.dtype)
+    assert np.array_equal(run(compiled, [a, b], want.shape, a.dtype), want)
+
+
+@settings(max_examples=60)
+@given(case=pairs())
+def test_squares_of_differences_equal_the_rule_of_a_common_scale(variant, case):
+    a, b, types, low, high, scales = case
+    points = ZeroPoints(*(type.zero_point for type in types))
+    scale = squared_difference_scale(Scales(*scales), points)
+    assume(scale.output.shift <= 0)
+    compiled = plan_add_fixed(variant, a.shape, b.shape, *types, scale, -1, low, high, square=True)
+    want = np.clip(squared_difference(a, b, scale), low, high).astype(a.dtype)
     assert np.array_equal(run(compiled, [a, b], want.shape, a.dtype), want)
 
 

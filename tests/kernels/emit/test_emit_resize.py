@@ -8,14 +8,17 @@ from guarded import run
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from qengine.kernels.emit.float32.resize import plan_resize_bilinear as plan_float_resize
 from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.reference.resize import (
     Centers,
     bilinear_fixed_point,
+    bilinear_lines,
     bilinear_steps,
     in_steps,
     places_clamped,
     places_fixed_point,
+    places_float32,
 )
 
 SIDES = st.tuples(st.integers(1, 9), st.integers(1, 20))
@@ -45,3 +48,23 @@ def test_pixels_are_mixed_as_by_the_reference(variant, data, corners, half):
     want = mix(x, rows, columns).astype(x.dtype)
     compiled = plan_resize_bilinear(variant, len(x), x.shape[1:], rows, columns, x.dtype == np.int8, rule)
     assert np.array_equal(run(compiled, [x], want.shape, x.dtype), want)
+
+
+@settings(max_examples=60)
+@given(
+    sides=st.tuples(SIDES, SIDES),
+    channels=CHANNELS,
+    corners=st.booleans(),
+    half=st.booleans(),
+    clamped=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_floats_are_mixed_as_by_the_reference(variant, sides, channels, corners, half, clamped, seed):
+    (height, out_height), (width, out_width) = sides
+    placing = places_clamped if clamped else places_float32
+    centers = Centers(corners, half and not corners)
+    rows, columns = placing(height, out_height, centers), placing(width, out_width, centers)
+    x = np.random.default_rng(seed).standard_normal((2, height, width, channels)).astype(np.float32)
+    want = bilinear_lines(x, rows, columns)
+    got = run(plan_float_resize(variant, 2, x.shape[1:], rows, columns), [x], want.shape, np.float32)
+    assert np.array_equal(got, want)
