@@ -12,7 +12,8 @@ import numpy as np
 
 from ..reference.add import CommonScale, Multiplier, Sign
 from . import rounding
-from .elementwise import ROW_SLOTS, Run, broadcast_runs, each_row, plan_binary
+from .broadcast import Run, broadcast_runs
+from .elementwise import ROW_SLOTS, each_row, plan_binary
 from .language import I32, Function, Value
 from .pieces import Narrowing, widen
 from .plan import Compiled, Eight, Family, Finish, Place, Plan
