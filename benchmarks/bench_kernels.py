@@ -1,25 +1,30 @@
-"""Emitted kernels against what this processor can do: multiply-accumulates a second, as a share of the measured peak.
+"""Emitted kernels against what this processor can do, and against what other engines have for the same layer.
 
-    python benchmarks/bench_kernels.py [--variant avx2] [--json] [--seconds 0.1]
+    python benchmarks/bench_kernels.py [--variant avx2] [--json] [--seconds 0.1] [--alone]
 
-The peak is the dot product on registers alone, measured in the same run, alternating with each kernel. A share near 1
-means that a layer waits for nothing but multiplications. It says nothing of other engines (bench_models.py does), and
-small layers are all start and end: their share is low in any engine.
+Multiply-accumulates a second, as a share of the peak: the dot product on registers alone, measured in the same run,
+alternating with each kernel. A share near 1 means that a layer waits for nothing but multiplications. Small layers are
+all start and end: their share is low in any engine.
+
+Then (but for `--alone`, and with the best variant only) whole calls of a network of that one layer, ours over the real
+runtime's three kernel sets and onnxruntime's where they are installed (see `peers`). Such a call holds copies of input
+and output, in every engine, so this ratio and the share above are different questions.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import one_layer
+from peers import Pair, about, pairs
 
+import qengine as qe
 from qengine.kernels.emit import native, target
 from qengine.kernels.emit.convolution import plan_convolution
 from qengine.kernels.emit.dense import plan_dense
@@ -33,6 +38,7 @@ from qengine.kernels.emit.pool import plan_average_pool
 from qengine.kernels.emit.program import Program
 from qengine.kernels.emit.rounding import FloatRule
 from qengine.kernels.emit.target import Target
+from qengine.kernels.reference.add import FloatScales, Scales, ZeroPoints
 
 ROUNDS = 7
 PEAK_STEPS = 2000
@@ -68,13 +74,17 @@ DEPTHWISE = [
 
 @dataclass(frozen=True)
 class Case:
-    """An operation, its bytes of input and output, and its multiply-accumulates (of sums: additions)."""
+    """An operation, its bytes of input and output, and its multiply-accumulates (of sums: additions).
+
+    network: the same shape as a network of its own; None of the peak, which is no layer.
+    """
 
     name: str
     compiled: Compiled | str
     input_bytes: int
     output_bytes: int
     macs: int
+    network: qe.Model | None = None
 
     def ready(self) -> Callable[[], None]:
         """The operation on memory of its own. Both operands of a sum are the same."""
@@ -100,12 +110,17 @@ class Result:
     gmacs: float
     share: float
     spread: float
+    peers: tuple[Pair, ...] = ()
 
     def __str__(self) -> str:
-        return (
-            f"{self.kernel:40s} {self.microseconds:9.2f} us {self.gmacs:7.1f} GMAC/s {self.share:5.0%} of peak, "
-            f"spread {self.spread:4.0%}  {self.why}"
+        line = (
+            f"{self.kernel:34s} {self.microseconds:9.2f} us {self.gmacs:7.1f} GMAC/s {self.share:5.0%} of peak, "
+            f"spread {self.spread:4.0%}"
         )
+        ratios = ", ".join(
+            f"{pair.peer} {pair.ratio:.2f}{' DIFFERS' if pair.equal is False else ''}" for pair in self.peers
+        )
+        return f"{line}  {ratios or self.why}"
 
 
 def peak(variant: Target) -> Case:
@@ -147,24 +162,26 @@ def cases(variant: Target) -> Iterator[Case]:
         compiled = plan_convolution(variant, geometry, layer((outputs, taps, taps, channels), outputs))
         produced = geometry.output[0] * geometry.output[1] * outputs
         name = f"conv {taps}x{taps} /{stride} {size}x{size}x{channels} -> {outputs}"
-        yield Case(name, compiled, size * size * channels, produced, produced * taps * taps * channels)
+        network = one_layer.convolution(size, channels, outputs, taps, stride)
+        yield Case(name, compiled, size * size * channels, produced, produced * taps * taps * channels, network)
     for size, channels, taps, stride in DEPTHWISE:
         geometry = same_padded(size, channels, channels, taps, stride)
         compiled = plan_depthwise(variant, geometry, layer((1, taps, taps, channels), channels))
         produced = geometry.output[0] * geometry.output[1] * channels
         name = f"depthwise {taps}x{taps} /{stride} {size}x{size}x{channels}"
-        yield Case(name, compiled, size * size * channels, produced, produced * taps * taps)
+        network = one_layer.depthwise(size, channels, taps, stride)
+        yield Case(name, compiled, size * size * channels, produced, produced * taps * taps, network)
     for k, columns in ((128, 128), (640, 128), (1280, 1001)):
-        yield Case(
-            f"dense {k} -> {columns}", plan_dense(variant, 1, layer((columns, k), columns)), k, columns, k * columns
-        )
-    numbers = AddNumbers.of(1.0, 0.7, 1.3)
+        compiled = plan_dense(variant, 1, layer((columns, k), columns))
+        yield Case(f"dense {k} -> {columns}", compiled, k, columns, k * columns, one_layer.dense(k, columns))
+    scales = FloatScales.of(Scales(1.0, 0.7, 1.3), ZeroPoints(-128, -128, -128), 1)
+    numbers = AddNumbers(scales.a, scales.b, scales.shift)
     for size in (1024, 100_000):
         add = plan_add(variant, (size,), (size,), EIGHT, EIGHT, EIGHT, numbers, -128, 127)
-        yield Case(f"add {size}", add, size, size, 2 * size)
+        yield Case(f"add {size}", add, size, size, 2 * size, one_layer.add(size))
     geometry = Geometry(1, (7, 7, 1280), (1, 1, 1280), (7, 7))
     pool = plan_average_pool(variant, geometry, EIGHT, -128, 127)
-    yield Case("average pool 7x7x1280", pool, 49 * 1280, 1280, 49 * 1280)
+    yield Case("average pool 7x7x1280", pool, 49 * 1280, 1280, 49 * 1280, one_layer.average_pool(7, 1280))
 
 
 def seconds_of(run: Callable[[], None], budget: float) -> float:
@@ -178,8 +195,8 @@ def seconds_of(run: Callable[[], None], budget: float) -> float:
     return (time.perf_counter() - start) / count
 
 
-def measure(case: Case, best: Case, seconds: float) -> Result:
-    """Medians over rounds that alternate with the peak."""
+def measure(case: Case, best: Case, seconds: float, alone: bool) -> Result:
+    """Medians over rounds that alternate with the peak; and beside others, unless `alone`."""
     run, run_best, took, shares = case.ready(), best.ready(), [], []
     for _ in range(ROUNDS):
         rate = best.macs / seconds_of(run_best, seconds / ROUNDS / 4)
@@ -188,7 +205,8 @@ def measure(case: Case, best: Case, seconds: float) -> Result:
     middle = statistics.median(took)
     why = case.compiled if isinstance(case.compiled, str) else case.compiled.why
     spread = (max(took) - min(took)) / middle
-    return Result(case.name, why, middle * 1e6, case.macs / middle / 1e9, statistics.median(shares), spread)
+    beside = () if alone or case.network is None else pairs(qe.to_bytes(case.network), 1, seconds)
+    return Result(case.name, why, middle * 1e6, case.macs / middle / 1e9, statistics.median(shares), spread, beside)
 
 
 def main() -> None:
@@ -196,22 +214,17 @@ def main() -> None:
     parser.add_argument("--variant", choices=sorted(target.TARGETS), help="default: the best this processor has")
     parser.add_argument("--seconds", type=float, default=0.1, help="measured time per kernel")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="no other engines")
     options = parser.parse_args()
     variant = native.variant(options.variant)
+    alone = options.alone or variant != native.variant()
     best = peak(variant)
-    about = {
-        "processor": native.host().processor,
-        "variant": variant.name,
-        "threads": 1,
-        "peak_gmacs": round(best.macs / seconds_of(best.ready(), 0.1) / 1e9),
-        "versions": f"Python {platform.python_version()}, NumPy {np.__version__}, {native.host().versions}",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-    }
-    results = (measure(case, best, options.seconds) for case in cases(variant))
+    facts = {**about(), "variant": variant.name, "peak GMAC/s": round(best.macs / seconds_of(best.ready(), 0.1) / 1e9)}
+    results = (measure(case, best, options.seconds, alone) for case in cases(variant))
     if options.json:
-        print(json.dumps({"about": about, "kernels": [asdict(line) for line in results]}, indent=1))
+        print(json.dumps({"about": facts, "kernels": [asdict(line) for line in results]}, indent=1))
         return
-    print(", ".join(f"{key} {value}" for key, value in about.items()))
+    print(", ".join(f"{key} {value}" for key, value in facts.items()))
     for line in results:
         print(line, flush=True)
 

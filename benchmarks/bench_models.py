@@ -3,14 +3,13 @@
     python benchmarks/bench_models.py [MODEL ...] [--models FOLDER] [--threads 1] [--seconds 0.5] [--json]
 
 Without MODEL: the trained networks of the model corpus (FOLDER, else the environment variable QENGINE_MODELS, else
-../shared/models). Each of qengine's profiles is held against the kernel set whose rules it has; all alternate, lap by
-lap, in one run, and a ratio is the median of the laps' ratios. Ratios are gathered by what the activations are;
-networks that the runtime runs in under 5 microseconds are gathered apart, for there only calling counts. With onnx and
-onnxruntime installed, convolutions and dense layers of the same shapes run there too (see `twin`).
+../shared/models). Each of qengine's profiles is held against the kernel set whose rules it has, and against onnxruntime
+where that is installed (see `peers`). Ratios are gathered by what the activations are; networks that the runtime runs
+in under 5 microseconds are gathered apart, for there only calling counts.
 
 What the numbers don't mean: inputs are random, which matters to no kernel here, but caches are warm and the machine
 does nothing else; absolute times drift by half from minute to minute, ratios much less; a ratio from one processor says
-little of another with other vectors.
+little of another with other vectors. onnxruntime's twin has the same layers and shapes, but rounds by its own rules.
 """
 
 from __future__ import annotations
@@ -27,28 +26,13 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
+from peers import ONNX, Pair, about, pairs
 
 import qengine as qe
-from qengine.kernels.profile import Profile
-from qengine.latency import KERNEL_SETS, about, alternate, ratio, runtimes, whole_call
+from qengine.latency import KERNEL_SETS
 
 TINY = 5e-6
 """Seconds below which the runtime's call is mostly calling."""
-PROFILES = {"XNNPACK": Profile.XNNPACK, "no delegates": Profile.OPTIMIZED, "reference": Profile.REFERENCE}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One profile and the kernel set of its rules: microseconds of a call (medians), and ours over theirs."""
-
-    profile: str
-    kernel_set: str
-    ours: float
-    theirs: float
-    ratio: float
-    spread: float
-    equal: bool
 
 
 @dataclass(frozen=True)
@@ -71,32 +55,9 @@ def kind_of(model: qe.Model) -> str:
     return f"{kind} with integer weights" if kind == "float32" and weights != {"FLOAT32"} else kind
 
 
-def same(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> bool:
-    """Integers equal; floats to 1e-4 of the largest."""
-    return all(
-        np.array_equal(a, b)
-        if a.dtype.kind != "f"
-        else np.allclose(a, b, rtol=0, atol=1e-4 * max(1e-6, float(np.abs(b).max(initial=0))), equal_nan=True)
-        for a, b in zip(ours, theirs, strict=True)
-    )
-
-
 def measure(path: Path, threads: int, seconds: float) -> Network:
     content = path.read_bytes()
-    model = qe.load(content)
-    pairs = []
-    for name, peer in runtimes(content, threads).items():
-        profile = PROFILES[name]
-        ours = qe.Interpreter(model=model, profile=profile, num_threads=threads)
-        ours.allocate_tensors()
-        calls = {"ours": whole_call(ours), "theirs": whole_call(peer)}
-        equal = same(calls["ours"](), calls["theirs"]())
-        laps = alternate(calls, seconds)
-        medians = {key: statistics.median(values) for key, values in laps.items()}
-        spread = (max(laps["ours"]) - min(laps["ours"])) / medians["ours"]
-        found = ratio(laps["ours"], laps["theirs"])
-        pairs.append(Pair(profile.value, name, medians["ours"] * 1e6, medians["theirs"] * 1e6, found, spread, equal))
-    return Network(path.name, kind_of(model), len(content), tuple(pairs))
+    return Network(path.name, kind_of(qe.load(content)), len(content), pairs(content, threads, seconds))
 
 
 def corpus(folder: Path) -> Iterator[Path]:
@@ -109,13 +70,14 @@ def corpus(folder: Path) -> Iterator[Path]:
 
 
 def means(networks: Sequence[Network]) -> dict[str, dict[str, float]]:
-    """Geometric means of the ratios: by kernel set, then by kind of network, tiny ones apart."""
-    gathered: dict[str, dict[str, list[float]]] = {name: {} for name in KERNEL_SETS}
+    """Geometric means of the ratios: by peer, then by kind of network, tiny ones apart. Outputs that differ count as
+    infinitely slow."""
+    gathered: dict[str, dict[str, list[float]]] = {name: {} for name in (*KERNEL_SETS, ONNX)}
     for network in networks:
-        fastest = min((pair.theirs for pair in network.pairs), default=math.inf)
+        fastest = min((pair.theirs for pair in network.pairs if pair.peer != ONNX), default=math.inf)
         kind = "tiny" if fastest < TINY * 1e6 else network.kind
         for pair in network.pairs:
-            gathered[pair.kernel_set].setdefault(kind, []).append(pair.ratio if pair.equal else math.inf)
+            gathered[pair.peer].setdefault(kind, []).append(math.inf if pair.equal is False else pair.ratio)
     return {
         name: {kind: statistics.geometric_mean(ratios) for kind, ratios in sorted(kinds.items())}
         for name, kinds in gathered.items()
@@ -124,12 +86,7 @@ def means(networks: Sequence[Network]) -> dict[str, dict[str, float]]:
 
 def show(network: Network) -> None:
     for pair in network.pairs:
-        equal = "" if pair.equal else "  OUTPUTS DIFFER"
-        print(
-            f"{network.model:52s} {network.kind:28s} {pair.kernel_set:12s} {pair.ours:10.1f} us, "
-            f"runtime {pair.theirs:10.1f} us, ratio {pair.ratio:5.2f}, spread {pair.spread:4.0%}{equal}",
-            flush=True,
-        )
+        print(f"{network.model:52s} {network.kind:28s} {pair}", flush=True)
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .compare.comparison import NodeComparison as NodeComparison
     from .compare.doctor import Finding as Finding
     from .compare.doctor import examine as examine
+    from .compare.explain.explanation import Explanation as Explanation
+    from .compare.explain.session import explain as explain
     from .compare.session import compare as compare
     from .custom import CustomOperator as CustomOperator
     from .errors import ModelError as ModelError
@@ -66,9 +68,11 @@ _PUBLIC = {
     "affine": "",
     "Builder": "build",
     "Comparison": "compare.comparison",
+    "Explanation": "compare.explain.explanation",
     "Finding": "compare.doctor",
     "NodeComparison": "compare.comparison",
     "compare": "compare.session",
+    "explain": "compare.explain.session",
     "examine": "compare.doctor",
     "CustomOperator": "custom",
     "Interpreter": "interpreter",

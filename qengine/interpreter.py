@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import tflite
-from .custom import CustomOperators
 from .errors import ModelError, Unsupported
 from .kernels.profile import Profile
 from .model import Blockwise, External, Model, Quantization, Signature, Tensor, TensorType
@@ -22,6 +21,9 @@ from .op import Array, CustomKernel
 from .program import Program, Runtime
 from .sparsity import stored
 from .versions import check_versions
+
+if TYPE_CHECKING:
+    from .custom import CustomOperators
 
 Details = dict[str, Any]
 
@@ -417,6 +419,8 @@ class InterpreterWithCustomOps(Interpreter):
     def __init__(
         self, custom_op_registerers: Sequence[Callable[[CustomOperators], object]] | None = None, **arguments: Any
     ) -> None:
+        from .custom import CustomOperators  # other interpreters don't need it
+
         operators = CustomOperators(arguments.pop("custom_operators", None) or {})
         for register in custom_op_registerers or ():
             if not callable(register):

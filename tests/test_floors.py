@@ -27,10 +27,10 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"program"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
-    ({"demo"},),
-    ({"cli", "__main__"}, {"report"}),
+    ({"demo"}, {"testing", "pytest_plugin"}, {"report"}),
+    ({"cli", "__main__"},),
 )
-BESIDE = {("interpreter", "tflite"), ("train", "ptq")}
+BESIDE = {("interpreter", "tflite"), ("train", "ptq"), ("compare", "ptq")}
 HEAVY = {"numba", "llvmlite", "tflite", "flatbuffers", "click", "rich", "ai_edge_litert"}
 
 PACKAGE = Path(qengine.__file__).parent

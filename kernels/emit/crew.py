@@ -31,8 +31,8 @@ from .walker import walk
 
 SPINS = 2000
 """Looks at a word before the processor is yielded at every further look: some ten microseconds."""
-PATIENCE = SPINS + 300
-"""Looks before a worker without work goes to sleep."""
+PATIENCE = SPINS + 3000
+"""Looks before a worker without work goes to sleep: about a millisecond, as waking may take as long."""
 FOREVER = 1 << 62
 
 _CLAIM, _DONE, _STAGE, _SLOTS = 0, 64, 128, 192

@@ -40,6 +40,7 @@ FAMILIES: dict[str, str] = {
     "floatrepeat": "float32.depthwise",
     "floatrowsum": "float32.sums",
     "floatsoftmax": "float32.softmax",
+    "floattapgradient": "float32.training",
     "floattaps": "float32.depthwise",
     "floatunary": "float32.elementwise",
     "floatwindow": "float32.depthwise",

@@ -14,7 +14,19 @@ import click
 from .. import __version__
 from ..errors import ModelError
 
-COMMANDS = ("demo", "inspect", "run", "quantize", "evaluate", "bench", "compare", "doctor", "finetune")
+COMMANDS = (
+    "demo",
+    "inspect",
+    "run",
+    "quantize",
+    "evaluate",
+    "finetune",
+    "compare",
+    "explain",
+    "doctor",
+    "report",
+    "bench",
+)
 
 
 class Commands(click.Group):

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..compare.budget import PARTS, Budget, share
 from ..compare.comparison import Comparison, NodeComparison, decibel
 from ..compare.recording import Feed
 from ..compare.runners import is_runner
@@ -40,6 +41,7 @@ SHOWN = 12
 @click.option("--limit", type=click.IntRange(min=1), help="How many samples at most.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which random numbers, without --data.")
 @click.option("--all", "everything", is_flag=True, help="List every node, not only those that say something.")
+@click.option("--budget", is_flag=True, help="Split each layer's error by cause; A is the float model of B.")
 @click.option("--exact", is_flag=True, help="Any difference is a no, an explained one as well.")
 @click.option("--min-sqnr", type=float, help="An output with less than so many dB is a no.")
 @click.option(
@@ -54,6 +56,7 @@ def command(
     limit: int | None,
     seed: int,
     everything: bool,
+    budget: bool,
     exact: bool,
     min_sqnr: float | None,
     save: Path | None,
@@ -82,10 +85,16 @@ def command(
                 _save(one, two, data, save)
     except (ValueError, RuntimeError) as error:
         raise click.ClickException(str(error)) from error
+    spent = result.budget if budget else None
+    if budget and spent is None:
+        raise click.ClickException("expected a float model as A and a quantized one of it as B, to split its error")
     if as_json:
-        click.echo(json.dumps(result.to_dict(), indent=1))
+        facts = result.to_dict() | ({} if spent is None else {"budget": spent.to_dict()})
+        click.echo(json.dumps(facts, indent=1))
     else:
         show(result, everything=everything)
+        if spent is not None:
+            show_budget(spent)
     low = min_sqnr is not None and any(node.sqnr_db < min_sqnr for node in result.ends)
     no = low or (exact and not result.equal) or result.verdict in (Verdict.FAULT, Verdict.UNCHECKED)
     return 1 if no else 0
@@ -124,6 +133,21 @@ def show(result: Comparison, *, everything: bool) -> None:
     if result.unmatched:
         out.print(f"only in the first: {', '.join(result.unmatched[:5])}", markup=False, soft_wrap=True)
     out.print(f"[{COLORS[result.verdict]}]{result.verdict.value}[/]")
+
+
+def show_budget(budget: Budget) -> None:
+    """Each layer's error by cause, and the advice that follows."""
+    out = console()
+    titles = [part.replace("_", " ") for part in PARTS]
+    rows = table("node", "operator", "output", "SQNR", *titles, right=("SQNR", *titles))
+    for layer in budget.layers:
+        shares = [share(layer, part) for part in PARTS]
+        rows.add_row(str(layer.node), layer.operator, escape(_short(layer.name, 28)), decibel(layer.sqnr_db), *shares)
+    out.print()
+    out.print(rows)
+    for layer in budget.worst(3):
+        if layer.advice is not None:
+            out.print(f"{layer.operator} {_short(layer.name)}: {layer.advice.text}", markup=False, soft_wrap=True)
 
 
 def _table(nodes: list[NodeComparison]) -> Table:

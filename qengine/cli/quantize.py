@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ..compare.improve import Improved, quantize_until
 from ..model import Model
 from ..ptq.quantize import Quantized, quantize
 from ..ptq.ranges import Ranges
@@ -50,6 +51,15 @@ _NAMES = [name for name in SCHEMES if name != "float"]
     help="Nodes to leave alone: an operator (SOFTMAX), a number (#7) or a regular expression for names. Repeatable.",
 )
 @click.option("--unquantizable", type=click.Choice(["refuse", "float"]), help="What becomes of other operators.")
+@click.option(
+    "--until",
+    type=float,
+    metavar="DB",
+    help="Change the recipe as the error budget advises until every output has so many dB. Exit status 1 if none does.",
+)
+@click.option(
+    "--refine/--no-refine", default=None, help="Whether samples may show how to lose less than TensorFlow's converter."
+)
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Where the whole report goes, as JSON.")
 @json_option
 def command(
@@ -59,6 +69,7 @@ def command(
     out: Path,
     ranges_path: Path | None,
     save_ranges: Path | None,
+    until: float | None,
     report_path: Path | None,
     as_json: bool,
     **changes: Any,
@@ -70,23 +81,30 @@ def command(
     """
     stderr = Console(stderr=True)
     try:
-        recipe = recipe_of(recipe_text, {key: value for key, value in changes.items() if value})
+        recipe = recipe_of(recipe_text, {key: value for key, value in changes.items() if value not in (None, ())})
         ranges = None if ranges_path is None else Ranges.load(ranges_path)
         with _bar(stderr) if stderr.is_terminal and not as_json else nullcontext() as bar:
-            made = quantize(path, recipe, data, ranges=ranges, progress=None if bar is None else _advance(bar))
+            progress = None if bar is None else _advance(bar)
+            if until is None:
+                made, improved = quantize(path, recipe, data, ranges=ranges, progress=progress), None
+            else:
+                improved = quantize_until(path, until, recipe, data, ranges=ranges, progress=progress)
+                made = improved.quantized
     except (ValueError, TypeError) as error:
         raise click.ClickException(str(error)) from error
     write(made.model, out)
     if save_ranges is not None:
         made.ranges.save(save_ranges)
-    content = made.report.to_dict()
+    content = made.report.to_dict() | ({} if improved is None else {"until": improved.to_dict()})
     if report_path is not None:
         report_path.write_text(json.dumps(content, indent=1), encoding="utf-8")
     if as_json:
         click.echo(json.dumps(content, indent=1))
     else:
         _show(made, out)
-    return 0
+        if improved is not None and until is not None:
+            _show_changes(improved, until)
+    return 0 if improved is None or improved.reached else 1
 
 
 def recipe_of(text: str, changes: dict[str, Any]) -> Recipe:
@@ -141,6 +159,14 @@ def _show(made: Quantized, out: Path) -> None:
             output.print(f"  {layer.operator} {escape(layer.name)}" + (f" ({escape(layer.why)})" if layer.why else ""))
     for text in report.warnings:
         output.print(f"[yellow]warning:[/yellow] {escape(text)}")
+
+
+def _show_changes(improved: Improved, until: float) -> None:
+    output = console()
+    for change in improved.changes:
+        output.print(str(change), markup=False, soft_wrap=True)
+    reached = "reached" if improved.reached else "not reached"
+    output.print(f"worst output: {improved.sqnr_db:.1f} dB; {until:g} dB {reached}")
 
 
 def _table(layers: Sequence[Any]) -> Table:

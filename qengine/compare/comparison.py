@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from .budget import Budget
 from .measure import Errors
 from .verdict import Verdict
 
@@ -68,7 +70,7 @@ class Comparison:
     """Two sides, held against each other on samples.
 
     labels: of both. nodes: in the order in which they run, as far as both sides have them. unmatched: names of
-    tensors of the first side that the second doesn't have.
+    tensors of the first side that the second doesn't have. allot: what measures the budget.
     """
 
     labels: tuple[str, str]
@@ -76,6 +78,13 @@ class Comparison:
     nodes: tuple[NodeComparison, ...]
     outputs: tuple[int, ...]
     unmatched: tuple[str, ...] = ()
+    allot: Callable[[], Budget | None] = field(default=lambda: None, compare=False, repr=False)
+
+    @cached_property
+    def budget(self) -> Budget | None:
+        """Each layer's own error split by cause, on the first samples; None unless the first side is the float model
+        of which the second is a quantized one. Measured when it is first asked for."""
+        return self.allot()
 
     @property
     def first_difference(self) -> NodeComparison | None:

@@ -33,18 +33,21 @@ class Kernels:
     def outputs(self, node: int, profile: Profile, feed: Feed, recording: Recording) -> tuple[Array, ...]:
         """What a node makes of its recorded inputs; variables are at their start. Unchecked where that can't be."""
         try:
-            program = self.program(profile, feed)
-            arguments = [self._argument(program, i, recording) for i in program.graph.nodes[node].inputs]
-            return program.evaluate(node, arguments)
+            arguments = self.arguments(node, profile, feed, recording)
+            return self.program(profile, feed).evaluate(node, arguments)
         except (ModelError, RuntimeError) as error:
             raise Unchecked(str(error)) from error
 
+    def arguments(self, node: int, profile: Profile, feed: Feed, recording: Recording) -> list[Array | None]:
+        """A node's recorded inputs, its constants, and its variables at their start. Unchecked where one is missing."""
+        program = self.program(profile, feed)
+        return [self._argument(program, i, recording) for i in program.graph.nodes[node].inputs]
+
     def magnitude(self, node: int, profile: Profile, feed: Feed, recording: Recording) -> float:
         """How large the terms of a node's float sums are together: the largest of what it makes of magnitudes."""
-        program = self.program(profile, feed)
-        arguments = [self._argument(program, i, recording) for i in program.graph.nodes[node].inputs]
+        arguments = self.arguments(node, profile, feed, recording)
         sizes = [np.abs(x) if x is not None and x.dtype.kind == "f" else x for x in arguments]
-        found = program.evaluate(node, sizes)
+        found = self.program(profile, feed).evaluate(node, sizes)
         return max(float(np.abs(out[np.isfinite(out)]).max(initial=0)) for out in found if out.dtype.kind == "f")
 
     def rule(self, node: int, profile: Profile, feed: Feed) -> str:
@@ -59,7 +62,9 @@ class Kernels:
         if index < 0:
             return None
         if index in recording:
-            return recording[index]
+            held = np.asarray(recording[index]).view()
+            held.flags.writeable = False  # a kernel that keeps its state in an input leaves it alone
+            return held
         if program.specs[index].is_variable:
             program.reset_variables()
         value = program.values[index]

@@ -76,8 +76,8 @@ class Engine:
                 raise ModelError(f"expected an input that can be fed, got {program.specs[i].name!r}")
             np.copyto(target, array)
         program.run()
-        found = {i: program.read(i) for i in (*program.graph.inputs, *computed(program.graph))}
-        return {i: value.copy() for i, value in found.items() if value is not None}
+        found = {i: program.read(i) for i in computed(program.graph)}
+        return {**feed.arrays, **{i: value.copy() for i, value in found.items() if value is not None}}
 
 
 def prepared(cache: dict[Any, Program], model: Model, profile: Profile, feed: Feed, *, native: bool = True) -> Program:
@@ -165,7 +165,7 @@ class Micro:
         runtime = _imported("tflite_micro", "tflite-micro", self.name).runtime
         blob, graph = to_bytes(tapped(model)), model.graphs[0]
         room = 10 * len(blob) + (1 << 20) + sum(4 * array.nbytes for array in feed.arrays.values())
-        interpreter = runtime.Interpreter.from_bytes(bytearray(blob), arena_size=room + 64 * _volume(model))
+        interpreter = runtime.Interpreter.from_bytes(blob, arena_size=room + 64 * _volume(model))
         for position, i in enumerate(graph.inputs):
             interpreter.set_input(feed.arrays[i], position)
         interpreter.invoke()

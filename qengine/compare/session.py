@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -10,15 +10,21 @@ from typing import Any
 import numpy as np
 
 from ..errors import ModelError
-from ..model import Model
 from ..op import Array
 from ..samples import Progress, Sample, count_of, fed, samples_of
+from .allot import budget_of
+from .bridge import Bridge, bridges
+from .budget import Budget
 from .comparison import Comparison, NodeComparison
 from .kernels import Unchecked
 from .measure import Errors, errors_between
 from .recording import Feed, Recording, computed, random_sample, real_values, step_of
 from .sides import Saved, Side, counterparts, sides_of
+from .split import source_of
 from .verdict import Judge, Judgement, Pair, Verdict, node_of
+
+BUDGETED = 4
+"""On so many samples, the first ones, budgets are measured."""
 
 
 def compare(
@@ -37,16 +43,21 @@ def compare(
     by name. Models are matched by their tensors' names.
     samples: in any form that `samples_of` takes, in the units of the first model; None: one sample of random numbers
     (seed says which), or what an .npz holds. limit: how many samples at most.
+    A float model and a quantized one of it are held together by the layers that quantizing made (`layers`): where it
+    balanced channels, the float model's are divided likewise before errors are measured.
     ValueError where samples don't fit; ModelError or RuntimeError where a side can't run its model.
     """
     sides = sides_of(a, b)
     comparing: dict[int, _Graph] = {}
+    joined = bridges(sides[0].model, sides[1].model)
+    first: list[Sample] = []
     done = 0
     total = count_of(samples)
     for sample in islice(_samples(sides, samples, seed), limit):
         if sample.graph not in comparing:
-            comparing[sample.graph] = _Graph(sides, sample.graph)
+            comparing[sample.graph] = _Graph(sides, sample.graph, joined)
         comparing[sample.graph].add(sample)
+        first += [sample] if done < BUDGETED else []
         done += 1
         if progress is not None:
             progress(done, total if limit is None or total is None else min(total, limit))
@@ -56,7 +67,16 @@ def compare(
     nodes = tuple(node for part in comparing.values() for node in part.results())
     unmatched = tuple(name for part in comparing.values() for name in part.unmatched())
     outputs = sides[0].model.graphs[graph.number].outputs
-    return Comparison((sides[0].label, sides[1].label), done, nodes, outputs, unmatched)
+    labels = sides[0].label, sides[1].label
+    return Comparison(labels, done, nodes, outputs, unmatched, lambda: _budget(sides, first))
+
+
+def _budget(sides: tuple[Side, Side], samples: Sequence[Sample]) -> Budget | None:
+    """The second side's budget against the first, where that is float and the second has other grids."""
+    graphs = [side.model.graphs[0] for side in sides]
+    if sides[0].model is sides[1].model or any(step_of(t) is not None for t in graphs[0].tensors if not t.is_constant):
+        return None
+    return budget_of(sides[0].model, sides[1].model, samples, sides[1].runner.profiles[0])
 
 
 def _samples(sides: tuple[Side, Side], samples: Any, seed: int) -> Iterator[Sample]:
@@ -88,13 +108,14 @@ class _Tally:
 class _Graph:
     """One graph of both sides, and what all samples so far showed."""
 
-    def __init__(self, sides: tuple[Side, Side], number: int) -> None:
+    def __init__(self, sides: tuple[Side, Side], number: int, joined: Sequence[Bridge]) -> None:
         if number >= len(sides[1].model.graphs):
             raise ModelError(f"expected a graph {number} in {sides[1].label}, got {len(sides[1].model.graphs)} graphs")
         self.sides, self.number = sides, number
         self.graphs = tuple(side.model.graphs[number] for side in sides)
         self.matched = counterparts(sides[0].model, sides[1].model, number)
-        self.judge = Judge(sides, number, self.matched)
+        self.bridge = joined[number]
+        self.judge = Judge(sides, number, self.matched, self.bridge)
         self.tallies = {i: _Tally() for i in computed(self.graphs[0]) if i in self.matched}
         self.owners = {i: node_of(sides[0].model, number, i) for i in self.tallies}
         self.others = {i: node_of(sides[1].model, number, self.matched[i]) for i in self.tallies}
@@ -121,7 +142,8 @@ class _Graph:
     def _tally(self, i: int, tally: _Tally, feeds: tuple[Feed, Feed], recordings: tuple[Recording, Recording]) -> None:
         j = self.matched[i]
         tensors = self.graphs[0].tensors[i], self.graphs[1].tensors[j]
-        errors = errors_between((tensors[0], recordings[0][i]), (tensors[1], recordings[1][j]))
+        held = self.bridge.divided(0, i, recordings[0][i]), self.bridge.divided(1, j, recordings[1][j])
+        errors = errors_between((tensors[0], held[0]), (tensors[1], held[1]))
         if errors is None:
             shapes = recordings[0][i].shape, recordings[1][j].shape
             tally.judgement = Judgement(Verdict.FAULT, f"shapes {list(shapes[0])} and {list(shapes[1])}")
@@ -142,28 +164,35 @@ class _Graph:
     def _local(
         self, i: int, feeds: tuple[Feed, Feed], recordings: tuple[Recording, Recording], whole: Errors
     ) -> Errors | None:
-        """What the second side's node makes of the first side's inputs, against the first side's output."""
-        other, j = self.others[i], self.matched[i]
+        """What the second side's node makes of the first side's inputs, against the first side's output.
+
+        Where the second side only converts a tensor (QUANTIZE, DEQUANTIZE), it is what it was before that.
+        """
+        graph = self.graphs[1]
+        j = source_of(graph, self.matched[i])
+        other = node_of(self.sides[1].model, self.number, j)
         if other is None:
             return None
-        node = self.graphs[1].nodes[other]
+        node = graph.nodes[other]
         back = {theirs: ours for ours, theirs in self.matched.items()}
         moved: dict[int, Array] = {}
         for k in node.inputs:
             if k >= 0 and k in recordings[1]:
-                if back.get(k) not in recordings[0]:
+                ours = back.get(k, back.get(source_of(graph, k), -1))
+                if ours not in recordings[0]:
                     return None
-                ours = back[k]
-                moved[k] = _converted(self.graphs[0].tensors[ours], recordings[0][ours], self.graphs[1], k)
-        if all(np.array_equal(array, recordings[1][k]) for k, array in moved.items()):
+                real = self.bridge.divided(0, ours, recordings[0][ours])
+                moved[k] = self.bridge.multiplied(1, k, _converted(self.graphs[0].tensors[ours], real, graph, k))
+        if j == self.matched[i] and all(np.array_equal(array, recordings[1][k]) for k, array in moved.items()):
             return whole
         profile = self.sides[1].runner.profiles[0]
         try:
             outputs = self.judge.kernels[1].outputs(other, profile, feeds[1], {**recordings[1], **moved})
         except Unchecked:
             return None
-        made = outputs[node.outputs.index(j)]
-        return errors_between((self.graphs[0].tensors[i], recordings[0][i]), (self.graphs[1].tensors[j], made))
+        made = self.bridge.divided(1, j, outputs[node.outputs.index(j)])
+        real = self.bridge.divided(0, i, recordings[0][i])
+        return errors_between((self.graphs[0].tensors[i], real), (graph.tensors[j], made))
 
     def results(self) -> Iterator[NodeComparison]:
         graph = self.graphs[0]
@@ -204,8 +233,3 @@ def _converted(tensor: Any, values: Array, graph: Any, index: int) -> Array:
     if values.dtype.kind not in "fiub":
         return values
     return fed(other, np.asarray(real_values(tensor, values)).astype(np.float32))
-
-
-def model_of(source: Any) -> Model:
-    """The model of whatever `compare` takes for one side."""
-    return sides_of(source, source)[0].model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
@@ -113,7 +113,7 @@ class UnidirectionalSequenceLstm(Op):
         function = _FUNCTIONS.get(self.fused_activation_function)
         if function is None:
             return f"no native kernel for a cell's {self.fused_activation_function.name}"
-        found = []
+        found: list[Any] = []
         for index in (layout.input_weights, layout.recurrent_weights, layout.bias):
             own = [specs.optional(index(gate)) for gate in range(4)]
             values = [None if spec is None else spec.value for spec in own]

@@ -44,7 +44,7 @@ class _Reals:
         self.number, self.graph = number, graph
         self.draft = Draft(graph)
         self.same: dict[int, int] = {}
-        self.biases = _biases(graph)
+        self.wide = _biases(graph) | {node.outputs[0] for node in graph.nodes if _widens(graph, node)}
 
     def run(self) -> None:
         """Rewrites the draft."""
@@ -71,7 +71,7 @@ class _Reals:
             return tensor.is_constant and not self._holds_scales(index)
         if q is None or not (q.is_affine or isinstance(q.details, Blockwise | MultiAxis)):
             return False
-        return tensor.type in _NUMBERS or index in self.biases
+        return tensor.type in _NUMBERS or index in self.wide
 
     def _holds_scales(self, index: int) -> bool:
         details = [tensor.quantization.details for tensor in self.graph.tensors if tensor.quantization is not None]
@@ -108,7 +108,8 @@ class _Reals:
         points = np.zeros(len(q.scale), np.int64) if q.zero_point is None else q.zero_point
         if len(q.scale) == 1:
             return dequantize(tensor.array, float(q.scale[0]), int(points[0]))
-        return dequantize(tensor.array, q.scale, points, axis=q.axis)
+        # Of a bias kernels don't read the axis: files have that of the weights there.
+        return dequantize(tensor.array, q.scale, points, axis=q.axis if q.axis < tensor.array.ndim else 0)
 
     def _of_blocks(self, tensor: Tensor, blocks: Blockwise) -> Array:
         scales = self.graph.tensors[blocks.scales].array.astype(np.float32)
@@ -156,6 +157,11 @@ class _Reals:
                 self.draft.tensors[source] = replace(self.draft.tensors[source], name=self.graph.tensors[i].name)
             outputs.append(source)
         self.draft.outputs = outputs
+
+
+def _widens(graph: Graph, node: Node) -> bool:
+    """Whether a QUANTIZE gives int32, as some files' last one does."""
+    return node.op.name == "QUANTIZE" and graph.tensors[node.outputs[0]].type is TensorType.INT32
 
 
 def _biases(graph: Graph) -> set[int]:

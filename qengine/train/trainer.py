@@ -19,7 +19,7 @@ from .history import Epoch, History
 from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
-from .optimizers import State, clipped
+from .optimizers import State, clipped, shortened
 from .reuse import keep_freed_memory
 from .settings import TrainingSettings
 
@@ -97,7 +97,7 @@ class Trainer:
             if done >= settings.freeze_ranges * of and settings.freeze_ranges < 1:
                 self.freeze_ranges()
             rate = settings.optimizer.rate * settings.schedule.factor(done, of)
-            measured = self._learn(batch, rate)
+            measured = self.learn(batch, rate)
             loss, samples = loss + measured.loss * batch.size, samples + batch.size
             right, judged = right + measured.right, judged + measured.judged
             if progress is not None:
@@ -120,7 +120,7 @@ class Trainer:
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(len(data))
         return data.batches(self.settings.batch_size, order.tolist())
 
-    def _learn(self, batch: Batch, rate: float) -> Measured:
+    def learn(self, batch: Batch, rate: float) -> Measured:
         """One step."""
         settings = self.settings
         measured = self.objective.measure(batch, training=True, seed=(settings.seed, self.step))
@@ -133,7 +133,12 @@ class Trainer:
         if settings.optimizer.relative:
             for key in rates.keys() & self.network.parameters.keys():
                 rates[key] *= magnitude(self.network.parameters[key])
-        settings.optimizer.update(self.network.learned, gradients, self._state, rates)
+        learned = self.network.learned
+        steps = settings.optimizer.steps(learned, gradients, self._state, rates)
+        if settings.promise is not None:
+            steps = shortened(steps, gradients, settings.promise * measured.loss)
+        for key, step in steps.items():
+            learned[key] -= step
         for rule in self.network.ranges:
             rule.finish()
         self.step += 1

@@ -110,5 +110,5 @@ def one_off(values: Array) -> Array:
     elif values.dtype.kind == "b":
         flat[at] = not flat[at]
     else:
-        flat[at] += 1 if flat[at] < np.iinfo(values.dtype).max else -1
+        flat[at] = flat[at] + 1 if flat[at] < np.iinfo(values.dtype).max else flat[at] - 1
     return values

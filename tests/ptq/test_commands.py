@@ -60,6 +60,14 @@ def test_quantize_writes_what_the_function_makes(folder: Path, capsys: Captured)
     ]
 
 
+def test_no_refine_does_as_the_converter(folder: Path, capsys: Captured) -> None:
+    out = folder / "plain.tflite"
+    arguments = ("--data", folder / "samples.npz", "-o", out, "--no-refine")
+    assert call(capsys, "quantize", folder / "float.tflite", *arguments)[0] == 0
+    plain, refined = (quantize(classifier(), "static_wi8_ai8", images(12), refine=r).model for r in (False, True))
+    assert load(out) == load(to_bytes(plain)) != load(to_bytes(refined))
+
+
 def test_quantize_takes_options(folder: Path, capsys: Captured) -> None:
     out = folder / "out.tflite"
     changes = ["--input-type", "uint8", "--keep-in-float", "SOFTMAX", "--keep-in-float", "#0", "--observer", "mse"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from networks import Array, classifier, dense, images, op
 from qengine.build import Builder
 from qengine.errors import Unsupported
 from qengine.interpreter import Interpreter
-from qengine.model import Model
+from qengine.model import Model, Node, TensorType
 from qengine.ptq.dequantize import dequantize_model
 from qengine.ptq.quantize import quantize
 from qengine.ptq.ranges import Ranges
@@ -128,3 +129,27 @@ def test_a_requantize_in_the_middle_disappears() -> None:
     back = dequantize_model(b.model([z]))
     assert [node.op.name for node in back.graphs[0].nodes] == ["TANH"]
     assert ends(back) == [("x", "FLOAT32"), ("z", "FLOAT32")]
+
+
+def test_an_output_in_int32_becomes_float() -> None:
+    made = quantize(classifier(), "static_wi8_ai8", images(20), measure=0, output_type="int8").model
+    (graph,) = made.graphs
+    last = graph.tensors[graph.outputs[0]]
+    wide = replace(last, name="wide", type=TensorType.INT32)
+    nodes = (*graph.nodes, Node(op("QUANTIZE"), graph.outputs, (len(graph.tensors),)))
+    widened = replace(graph, tensors=(*graph.tensors, wide), nodes=nodes, outputs=(len(graph.tensors),))
+    back = dequantize_model(replace(made, graphs=(widened,), signatures=None))
+    assert ends(back) == [("image", "FLOAT32"), ("wide", "FLOAT32")]
+    assert run(back, images(3)) == pytest.approx(run(classifier(), images(3)), abs=0.01)
+
+
+def test_a_bias_may_say_the_axis_of_its_weights() -> None:
+    made = quantize(classifier(), "static_wi8_ai8", images(20), measure=0).model
+    (graph,) = made.graphs
+    (depthwise,) = (node for node in graph.nodes if node.op.name == "DEPTHWISE_CONV_2D")
+    bias = graph.tensors[depthwise.inputs[2]]
+    assert bias.quantization is not None
+    tensors = list(graph.tensors)
+    tensors[depthwise.inputs[2]] = replace(bias, quantization=replace(bias.quantization, axis=3))
+    changed = replace(made, graphs=(replace(graph, tensors=tuple(tensors)),))
+    assert constants(dequantize_model(changed)) == constants(dequantize_model(made))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qengine.model import TensorType
-from qengine.ptq.lattice import step_of
+from qengine.ptq.lattice import may_have_steps, step_of
 from qengine.ptq.observers import Observer
 from qengine.ptq.weights import BIAS_LIMIT, quantize_bias, quantize_weights, rescaled, widened_scales
 
@@ -102,3 +102,13 @@ def test_tiny_weights_are_widened_until_the_bias_fits() -> None:
     assert 1.0 / (0.1 * wider[1]) == pytest.approx(BIAS_LIMIT)
     made = rescaled(np.array([[0.127], [1e-10]], np.float32), wider, INT8, 0)
     assert made.values.tolist() == [[127], [0]]
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 7, 127]), st.integers(1, 30))
+def test_no_row_with_a_step_of_its_own_is_passed_over(seed: int, most: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    steps = rng.uniform(0.001, 1, (6, 1))
+    rows = np.concatenate([rng.integers(-9, 10, (6, count)) * steps, rng.integers(-60, 61, (6, count)) * 2 * steps])
+    rows = np.concatenate([rows, rng.normal(size=(2, count)), np.zeros((1, count))]).astype(np.float32)
+    for row, may in zip(rows, may_have_steps(rows, most), strict=True):
+        assert may or step_of(row, most) is None

@@ -7,16 +7,16 @@ every window lies inside, in arrays made by `roomy`.
 from __future__ import annotations
 
 import ctypes
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import native
-from ..crew import HEADER
 from ..language import F32, Function
 from ..plan import SLACK, Family
-from ..program import WALK
 from ..target import Target
+from ..walker import HEADER, WALK
 from .depthwise import WINDOW
 from .layer import Floats
 from .pieces import ANY, multiply_add, spans, zeros
@@ -37,7 +37,16 @@ class Windows:
 
 def is_supported(windows: Windows) -> bool:
     """Whether there are kernels for these windows in this process."""
-    return windows.size[0] * windows.size[1] <= MOST and not native.obstacle()
+    return windows.size[0] * windows.size[1] <= MOST and _runs()
+
+
+@functools.cache
+def _runs() -> bool:
+    try:
+        native.addresses((WALK.name,), native.variant())
+    except native.NoNativeCode:
+        return False
+    return True
 
 
 def roomy(shape: tuple[int, ...]) -> Floats:

@@ -25,6 +25,7 @@ from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING
 from qengine.kernels.emit.dynamic.layer import Layer as DynamicLayer
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.float32.pieces import ANY
+from qengine.kernels.emit.float32.training import GRADIENT
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.move import plan_moves
@@ -155,7 +156,7 @@ def recurrent_plans(variant):
 
 
 def kernels_of_every_kind(variant):
-    drivers = {HELP.name, LEAD.name, WALK.name}
+    drivers = {HELP.name, LEAD.name, WALK.name, f"{GRADIENT.name}_3_3_{variant.lanes}"}
     every = [*plans_of_every_kind(variant), *recurrent_plans(variant)]
     return sorted(drivers.union(*(compiled.kernels for compiled in every)))
 
