@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from ..errors import ModelError
 from ..model import Model, Quantization, Shape
 from ..samples import Progress, Sample, samples_of
@@ -17,7 +19,7 @@ from .calibrate import checked, run_samples
 from .place import place
 from .plan import Grid, Parameters, Plan
 from .prepare import prepared
-from .ranges import Ranges
+from .ranges import STAND_IN, Ranges
 from .recipe import Recipe
 from .refine import refined
 from .report import Report, report_on
@@ -131,7 +133,7 @@ def parameters_of(model: Model, plan: Plan, ranges: Ranges | dict[str, Any]) -> 
     def ends(graph: int, grid: Grid, index: int) -> tuple[float, float]:
         tensor = model.graphs[graph].tensors[index]
         if tensor.is_constant:
-            values = tensor.array
+            values = tensor.array[np.abs(tensor.array) < STAND_IN]
             low, high = float(values.min(initial=0)), float(values.max(initial=0))
         elif grid.power_of_two:
             found = summary(graph, index)

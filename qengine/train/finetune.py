@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Any
 
 from ..kernels.profile import Profile
-from ..model import Model
+from ..model import Model, Shape
 from ..op import Array
 from ..ptq.calibrate import Calibration
 from ..ptq.place import place
 from ..ptq.prepare import prepared
 from ..ptq.ranges import Ranges
 from ..ptq.recipe import Recipe
+from ..ptq.refine import refined
 from ..ptq.report import Report, report_on
 from ..ptq.verify import verify
 from ..ptq.warn import notices
@@ -37,7 +38,7 @@ CALIBRATION_SAMPLES = 512
 """From so many samples training takes the ranges that it begins with."""
 
 
-FINE = TrainingSettings(optimizer=Adam(0.002, relative=True))
+FINE = TrainingSettings(optimizer=Adam(0.003, relative=True), promise=0.3)
 """How a network is trained on."""
 
 
@@ -118,15 +119,24 @@ def finetune(
     learned_from = data_of(tidy, data, labels)
     apart, learned_from = set_apart(tidy, learned_from, _share(learned_from, validation), how.seed)
     calibration = _calibrated(tidy, learned_from, data, measure)
-    shapes = calibration.shapes
-    plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
-    network = fake_quantized(tidy, plan, calibration.ranges, rule=range_rule, learn_weights=learn_weights)
+
+    def shape(graph: int, index: int) -> Shape | None:
+        return calibration.shapes.get((graph, index))
+
+    plan = place(tidy, chosen, origins, source, shape)
+    ranges, means = calibration.ranges, {}
+    if chosen.needs_samples:
+        better = refined(tidy, plan, ranges, shape)
+        tidy, ranges, means = better.model, better.ranges, dict(better.means)
+        if better.changed:
+            plan = place(tidy, chosen, origins, source, shape)
+    network = fake_quantized(tidy, plan, ranges, rule=range_rule, learn_weights=learn_weights, means=means)
     judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from), taught=True)
     trainer = Trainer(network, judge, how, teacher=Network(tidy) if judge.needs_teacher else None)
     history = trainer.train(learned_from, apart, progress=progress, checkpoint=checkpoint)
     applied = exported(network)
     verify(applied.model)
-    ranges = trained_ranges(network, calibration.ranges)
+    ranges = trained_ranges(network, ranges)
     report = report_on(source, tidy, applied, plan, ranges, calibration.kept)
     return Finetuned(applied.model, report, ranges, history, network)
 
