@@ -102,7 +102,7 @@ def plan_mul(
     """a * b of zero point 0, requantized by a rule of one channel."""
     plan, piece = Plan(target), rule.piece(np.array([2.0**30]))
     sections = np.concatenate(rule.sections(np.zeros(target.lanes, np.intp)))
-    numbers = {"numbers": plan.constant(sections), **_shifts(0, 0)}
+    numbers: dict[str, int | Place] = {"numbers": plan.constant(sections), **_shifts(0, 0)}
     runs = broadcast_runs(a_shape, b_shape)
     _plan_runs(plan, ("mul", piece), runs, (low, high), {False: numbers, True: numbers})
     return plan.done("product in int32")
@@ -114,7 +114,7 @@ def plan_pot(
 ) -> Compiled:  # fmt: skip
     """a / 2**shifts[0] + b / 2**shifts[1], or less it, each division rounding half away from zero."""
     plan = Plan(target)
-    numbers = {
+    numbers: dict[bool, dict[str, int | Place]] = {
         swapped: {"numbers": NOWHERE, **_shifts(*(shifts[::-1] if swapped else shifts))} for swapped in (False, True)
     }
     words = ("pot" if sign == 1 else "minus", "none")
