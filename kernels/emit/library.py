@@ -75,6 +75,7 @@ FAMILIES: dict[str, str] = {
     "widecolumns": "wide.depthwise",
     "widegemm": "wide.gemm",
     "widepair": "wide.elementwise",
+    "widesoftmax": "wide.softmax",
     "widetaps": "wide.depthwise",
     "widewindows": "wide.pool",
 }

@@ -13,7 +13,7 @@ from qengine.kernels.emit.gather import Slices, plan_gather
 from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.emit.plan import Eight
 from qengine.kernels.emit.rounding import FixedRule, FloatRule
-from qengine.kernels.emit.wide import depthwise, elementwise, pool, products
+from qengine.kernels.emit.wide import depthwise, elementwise, pool, products, softmax
 from qengine.kernels.emit.wide.layer import Layer, WideRealRule, WideRule
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 
@@ -44,6 +44,7 @@ def wide_pair_plans(variant):
             yield elementwise.plan_mul(variant, (3, 70), b_shape, rule, -9, 9)
     for rule in rules:
         yield pool.plan_mean(variant, 1, 9, 20, rule)
+    yield softmax.plan_softmax(variant, 1, 9, 2**30, -3, (np.zeros(513, np.int16), np.zeros(513, np.int16)))
     geometry = Geometry(1, (5, 5, 20), (5, 5, 20), (3, 3), before=(1, 1))
     for kind in ("average", "largest"):
         yield pool.plan_pool(variant, kind, geometry, -9, 9)
