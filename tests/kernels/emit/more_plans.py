@@ -12,10 +12,12 @@ from qengine.kernels.emit.batch_matmul import Product, plan_batch_matmul
 from qengine.kernels.emit.gather import Slices, plan_gather
 from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.emit.plan import Eight
+from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule
 from qengine.kernels.emit.wide import depthwise, elementwise, pool, products, softmax
 from qengine.kernels.emit.wide.layer import Layer, WideRealRule, WideRule
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
+from qengine.kernels.reference.resize import Places
 
 
 def more_plans(variant):
@@ -61,7 +63,12 @@ def number_plans(variant):
         for inner in (1, 9):
             yield extremes.plan_extreme(variant, which, type, 2, 9, inner)
             yield extremes.plan_place(variant, which, type, "i32" if which == "max" else "i64", 2, 9, inner)
+        yield extremes.plan_place(variant, which, type, "i32", 2, 40, 1)
     yield numbers.plan_negate(variant, 9)
+    places = Places(np.zeros(3, np.int64), np.ones(3, np.int64), np.full(3, 512))
+    for rule, channels in itertools.product(("up", "away"), (3, 20, 70)):
+        for height in (2, 4):
+            yield plan_resize_bilinear(variant, 1, (height, 2, channels), places, places, True, rule)
 
 
 def wide_plans(variant):
