@@ -50,7 +50,7 @@ def made() -> Finetuned:
 
 
 def test_three_bits_come_nearer_to_the_float_network_than_without_training(made: Finetuned) -> None:
-    plain = quantize(everything(), "static_wi4_ai8", IMAGES, weight_bits=3, **ENDS).model
+    plain = quantize(everything(), "static_wi4_ai8", IMAGES, weight_bits=3, refine=False, **ENDS).model
     wanted = answers(everything(), OTHERS)
     before, after = (np.square(answers(model, OTHERS) - wanted).mean() for model in (plain, made.model))
     assert after < before / 2
@@ -93,7 +93,7 @@ def test_partings_are_told_layer_by_layer(made: Finetuned) -> None:
 
 
 def test_training_may_go_through_the_exact_kernels() -> None:
-    changes: dict[str, Any] = {"epochs": 1, "batch_size": 8, "measure": 0, **ENDS}
+    changes: dict[str, Any] = {"epochs": 1, "batch_size": 8, "measure": 0, "refine": False, **ENDS}
     plain = finetune(everything(), "static_wi4_ai8", IMAGES[:24], **changes)
     exact = finetune(everything(), "static_wi4_ai8", IMAGES[:24], exact="xnnpack", **changes)
     assert exact.history.column("loss") == pytest.approx(plain.history.column("loss"), rel=0.05)
@@ -103,8 +103,10 @@ def test_training_may_go_through_the_exact_kernels() -> None:
 
 @pytest.mark.parametrize("changes", [{"range_rule": "lsq", "learn_weights": True}, {"range_rule": "pact"}])
 def test_learned_steps_and_ends_move_and_are_exported(changes: dict[str, Any]) -> None:
-    made = finetune(everything(), "static_wi4_ai8", IMAGES, epochs=3, freeze_ranges=1.0, **changes, **ENDS)
-    start = finetune(everything(), "static_wi4_ai8", IMAGES, epochs=0, **changes, **ENDS)
+    made = finetune(
+        everything(), "static_wi4_ai8", IMAGES, epochs=3, freeze_ranges=1.0, refine=False, **changes, **ENDS
+    )
+    start = finetune(everything(), "static_wi4_ai8", IMAGES, epochs=0, refine=False, **changes, **ENDS)
     learned, before = made.network.learned, start.network.learned
     moved = [key for key in learned if key.startswith("grid") and (learned[key] != before[key]).any()]
     assert moved
@@ -169,3 +171,10 @@ def _ranked() -> Model:
     wanted = [Output("best"), Output("places", type=np.int32)]
     y = b.add(op("TOPK_V2"), [y, np.array(2, np.int32)], outputs=wanted)[0]
     return b.model([b.add(op("FULLY_CONNECTED"), [y, normal(rng, 2, 2), normal(rng, 2)])])
+
+
+def test_training_starts_where_quantizing_after_training_ends() -> None:
+    changes: dict[str, Any] = {"weight_bits": 3, **ENDS}
+    start = finetune(everything(), "static_wi4_ai8", IMAGES, epochs=0, validation=0, **changes).model
+    made = quantize(everything(), "static_wi4_ai8", IMAGES, **changes).model
+    assert np.array_equal(answers(start, OTHERS), answers(made, OTHERS))
