@@ -315,6 +315,7 @@ class Program:
                 self.runtime.guard,
                 self.runtime.crew,
                 self.runtime.separate,
+                self.place,
             )
             actions = self._native.calls()
         for action in actions:

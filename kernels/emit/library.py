@@ -44,6 +44,7 @@ FAMILIES: dict[str, str] = {
     "floattaps": "float32.depthwise",
     "floatunary": "float32.elementwise",
     "floatwindow": "float32.depthwise",
+    "gather": "gather",
     "gemm": "gemm",
     "help": "crew",
     "largest": "pool",

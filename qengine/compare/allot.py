@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Blockwise, Graph, Model, Node, Tensor
 from ..op import Array
-from ..ptq.prepare import prepared
 from ..samples import Sample, fed
 from .budget import PARTS, Budget, Layer
 from .kernels import Kernels, Unchecked
-from .recording import Feed, Recording, real_values, step_of
+from .layers import layers_of
+from .recording import CONVERSIONS, Feed, Recording, is_quantized, real_values, step_of
 from .runners import Engine
 from .sides import counterparts
 from .split import Inputs, Step, constant_of, source_of, split
 
-CONVERSIONS = {"QUANTIZE", "DEQUANTIZE"}
+REPLACED = {("AVERAGE_POOL_2D", "MEAN")}
+"""Operators of the float model, and those that quantizing puts in their place."""
 
 
 def budget_of(
@@ -29,13 +29,10 @@ def budget_of(
 ) -> Budget | None:
     """The budget of a quantized model against the float one it was made of; samples are of the float model.
 
-    The float model is tidied as for quantizing (batch normalization folded, activations fused), so that its layers are
-    those of the quantized one. None where no layer of both is told apart by quantization.
+    The float model is tidied and balanced as the quantized one was, so that its layers are those of that (`layers`).
+    None where no layer of both is told apart by quantization.
     """
-    try:
-        tidy = prepared(real)[0]
-    except ModelError:
-        tidy = real
+    tidy = layers_of(real, quantized).model
     allotting: dict[int, _Graph] = {}
     count = 0
     for sample in samples:
@@ -105,12 +102,13 @@ class _Graph:
 
     def _is_told_apart(self, one: Node, two: Node) -> bool:
         """Whether two nodes are one operator, in float and quantized."""
-        if one.op.name != two.op.name or one.op.name in CONVERSIONS:
+        names = one.op.name, two.op.name
+        if (names[0] != names[1] and names not in REPLACED) or names[0] in CONVERSIONS:
             return False
         tensors = [self.graphs[1].tensors[i] for i in (*two.inputs, *two.outputs) if i >= 0]
         constants = [constant_of(self.graphs[1], i) for i in two.inputs if i >= 0]
         reals = all(self.graphs[0].tensors[i].type.dtype.kind == "f" for i in one.outputs)
-        return reals and any(_is_quantized(t) for t in (*tensors, *constants) if t is not None)
+        return reals and any(is_quantized(t) for t in (*tensors, *constants) if t is not None)
 
     def add(self, sample: Sample) -> None:
         feeds = self._feeds(sample)
@@ -218,11 +216,6 @@ class _Graph:
                 sums.stretch,
                 self.number,
             )
-
-
-def _is_quantized(tensor: Tensor) -> bool:
-    q = tensor.quantization
-    return tensor.type.dtype.kind in "iu" and q is not None and (not q.is_affine or q.scale is not None)
 
 
 def _weights(graph: Graph, node: Node) -> tuple[bool, int]:

@@ -14,6 +14,7 @@ from ..samples import Sample
 
 Recording = Mapping[int, Array]
 """By tensor: inputs, and what nodes computed; no constants, no variables."""
+CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,12 @@ def real_values(tensor: Tensor, values: Array) -> Array:
     if len(q.scale) == 1:
         return float(q.scale[0]) * (values.astype(np.float64) - int(points[0]))
     return dequantize(values, q.scale, points, q.axis % values.ndim).astype(np.float64)
+
+
+def is_quantized(tensor: Tensor) -> bool:
+    """Whether a tensor's integers stand for real numbers."""
+    q = tensor.quantization
+    return tensor.type.dtype.kind in "iu" and q is not None and (q.is_affine or q.details is not None)
 
 
 def step_of(tensor: Tensor) -> float | None:

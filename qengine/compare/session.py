@@ -13,6 +13,7 @@ from ..errors import ModelError
 from ..op import Array
 from ..samples import Progress, Sample, count_of, fed, samples_of
 from .allot import budget_of
+from .bridge import Bridge, bridges
 from .budget import Budget
 from .comparison import Comparison, NodeComparison
 from .kernels import Unchecked
@@ -42,16 +43,19 @@ def compare(
     by name. Models are matched by their tensors' names.
     samples: in any form that `samples_of` takes, in the units of the first model; None: one sample of random numbers
     (seed says which), or what an .npz holds. limit: how many samples at most.
+    A float model and a quantized one of it are held together by the layers that quantizing made (`layers`): where it
+    balanced channels, the float model's are divided likewise before errors are measured.
     ValueError where samples don't fit; ModelError or RuntimeError where a side can't run its model.
     """
     sides = sides_of(a, b)
     comparing: dict[int, _Graph] = {}
+    joined = bridges(sides[0].model, sides[1].model)
     first: list[Sample] = []
     done = 0
     total = count_of(samples)
     for sample in islice(_samples(sides, samples, seed), limit):
         if sample.graph not in comparing:
-            comparing[sample.graph] = _Graph(sides, sample.graph)
+            comparing[sample.graph] = _Graph(sides, sample.graph, joined)
         comparing[sample.graph].add(sample)
         first += [sample] if done < BUDGETED else []
         done += 1
@@ -104,13 +108,14 @@ class _Tally:
 class _Graph:
     """One graph of both sides, and what all samples so far showed."""
 
-    def __init__(self, sides: tuple[Side, Side], number: int) -> None:
+    def __init__(self, sides: tuple[Side, Side], number: int, joined: Sequence[Bridge]) -> None:
         if number >= len(sides[1].model.graphs):
             raise ModelError(f"expected a graph {number} in {sides[1].label}, got {len(sides[1].model.graphs)} graphs")
         self.sides, self.number = sides, number
         self.graphs = tuple(side.model.graphs[number] for side in sides)
         self.matched = counterparts(sides[0].model, sides[1].model, number)
-        self.judge = Judge(sides, number, self.matched)
+        self.bridge = joined[number]
+        self.judge = Judge(sides, number, self.matched, self.bridge)
         self.tallies = {i: _Tally() for i in computed(self.graphs[0]) if i in self.matched}
         self.owners = {i: node_of(sides[0].model, number, i) for i in self.tallies}
         self.others = {i: node_of(sides[1].model, number, self.matched[i]) for i in self.tallies}
@@ -137,7 +142,8 @@ class _Graph:
     def _tally(self, i: int, tally: _Tally, feeds: tuple[Feed, Feed], recordings: tuple[Recording, Recording]) -> None:
         j = self.matched[i]
         tensors = self.graphs[0].tensors[i], self.graphs[1].tensors[j]
-        errors = errors_between((tensors[0], recordings[0][i]), (tensors[1], recordings[1][j]))
+        held = self.bridge.divided(0, i, recordings[0][i]), self.bridge.divided(1, j, recordings[1][j])
+        errors = errors_between((tensors[0], held[0]), (tensors[1], held[1]))
         if errors is None:
             shapes = recordings[0][i].shape, recordings[1][j].shape
             tally.judgement = Judgement(Verdict.FAULT, f"shapes {list(shapes[0])} and {list(shapes[1])}")
@@ -175,7 +181,8 @@ class _Graph:
                 ours = back.get(k, back.get(source_of(graph, k), -1))
                 if ours not in recordings[0]:
                     return None
-                moved[k] = _converted(self.graphs[0].tensors[ours], recordings[0][ours], graph, k)
+                real = self.bridge.divided(0, ours, recordings[0][ours])
+                moved[k] = self.bridge.multiplied(1, k, _converted(self.graphs[0].tensors[ours], real, graph, k))
         if j == self.matched[i] and all(np.array_equal(array, recordings[1][k]) for k, array in moved.items()):
             return whole
         profile = self.sides[1].runner.profiles[0]
@@ -183,8 +190,9 @@ class _Graph:
             outputs = self.judge.kernels[1].outputs(other, profile, feeds[1], {**recordings[1], **moved})
         except Unchecked:
             return None
-        made = outputs[node.outputs.index(j)]
-        return errors_between((self.graphs[0].tensors[i], recordings[0][i]), (graph.tensors[j], made))
+        made = self.bridge.divided(1, j, outputs[node.outputs.index(j)])
+        real = self.bridge.divided(0, i, recordings[0][i])
+        return errors_between((self.graphs[0].tensors[i], real), (graph.tensors[j], made))
 
     def results(self) -> Iterator[NodeComparison]:
         graph = self.graphs[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ..kernels.profile import Profile
 from ..model import Model, Tensor
 from ..op import Array
 from ..tflite import load
-from .recording import Feed, Recording
+from .recording import CONVERSIONS, Feed, Recording, computed
 from .runners import Engine, Runner, is_runner, runner_of
 
 
@@ -118,18 +118,43 @@ def _of_path(path: str) -> tuple[Model | None, Runner, str]:
 
 
 def counterparts(a: Model, b: Model, graph: int) -> dict[int, int]:
-    """Which tensor of b each tensor of a's graph is: by name where names are unique, else by number where both graphs
-    have the same operators. Graph outputs of other names are matched by position."""
+    """Which tensor of b each tensor of a's graph is.
+
+    By number where both graphs have the same nodes over tensors of the same names; else by name where names are unique,
+    though what follows from constants alone only matches its like (converters give it any name). Inputs and outputs of
+    other names are matched by position, other tensors by the order of nodes where both graphs have the same operators
+    but for conversions (QUANTIZE, DEQUANTIZE).
+    """
     one, two = a.graphs[graph], b.graphs[graph]
     if one is two or _alike(one.tensors, two.tensors, one.nodes, two.nodes):
         return {i: i for i in range(len(one.tensors))}
     names = [_unique(graph.tensors) for graph in (one, two)]
-    found = {i: names[1][name] for name, i in names[0].items() if name in names[1]}
-    for ends in (zip(one.inputs, two.inputs, strict=False), zip(one.outputs, two.outputs, strict=False)):
-        for i, j in ends:
-            if i not in found and j not in found.values():
+    flowing = [{*graph.inputs, *computed(graph)} for graph in (one, two)]
+    named = ((i, names[1][name]) for name, i in names[0].items() if name in names[1])
+    found = {i: j for i, j in named if (i in flowing[0]) == (j in flowing[1])}
+    taken = set(found.values())
+    for pairs in (
+        zip(one.inputs, two.inputs, strict=False),
+        zip(one.outputs, two.outputs, strict=False),
+        _ordered(a, b, graph),
+    ):
+        for i, j in pairs:
+            if i not in found and j not in taken:
                 found[i] = j
+                taken.add(j)
     return found
+
+
+def _ordered(a: Model, b: Model, number: int) -> Iterator[tuple[int, int]]:
+    """Outputs of nodes by their order, where both graphs have the same operators, conversions left out."""
+    nodes = [
+        [n for n in graph.nodes if n.op.name not in CONVERSIONS and not flowing.isdisjoint(n.outputs)]
+        for graph in (a.graphs[number], b.graphs[number])
+        for flowing in [set(computed(graph))]
+    ]
+    if [n.op.name for n in nodes[0]] == [n.op.name for n in nodes[1]]:
+        for one, two in zip(*nodes, strict=True):
+            yield from zip(one.outputs, two.outputs, strict=False)
 
 
 def _alike(one: tuple[Tensor, ...], two: tuple[Tensor, ...], nodes: Any, others: Any) -> bool:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..model import Graph, Tensor
+from ..model import Graph, Node, Tensor
 from ..op import Array
 from ..packing import integer_range
 from .budget import PARTS
+from .recording import CONVERSIONS
 
 Compute = Callable[[Sequence[Array | None]], Array]
 
@@ -126,6 +127,12 @@ def constant_of(graph: Graph, index: int) -> Tensor | None:
 def source_of(graph: Graph, index: int) -> int:
     """The tensor that one is, before conversions (QUANTIZE, DEQUANTIZE)."""
     producers = {i: node for node in graph.nodes for i in node.outputs}
-    while (node := producers.get(index)) is not None and node.op.name in ("QUANTIZE", "DEQUANTIZE"):
+    while (node := producers.get(index)) is not None and node.op.name in CONVERSIONS:
         index = node.inputs[0]
     return index
+
+
+def made_by(graph: Graph, node: Node) -> Node:
+    """The node whose outputs one converts (QUANTIZE, DEQUANTIZE), itself where it computes, or where none does."""
+    source = source_of(graph, node.outputs[0]) if node.outputs else -1
+    return next((other for other in graph.nodes if source in other.outputs), node)

@@ -14,12 +14,13 @@ from enum import StrEnum
 import numpy as np
 
 from ..kernels.profile import Profile
-from ..model import Graph, Model, Node, Tensor
+from ..model import Graph, Model, Node, Tensor, TensorType
 from ..op import Array
+from .bridge import Bridge
 from .kernels import Kernels, Unchecked
 from .recording import Feed, Recording, real_values
 from .sides import Side
-from .split import constant_of
+from .split import constant_of, made_by
 
 WITHIN = 1e-4
 """How far floats may be off, as a part of the largest magnitude of the tensor: sums are added in another order."""
@@ -65,8 +66,8 @@ class Pair:
 class Judge:
     """Judges nodes of the first side's graph `graph`; counterparts: its tensors' indices in the second's."""
 
-    def __init__(self, sides: tuple[Side, Side], graph: int, counterparts: dict[int, int]) -> None:
-        self.sides, self.graph, self.counterparts = sides, graph, counterparts
+    def __init__(self, sides: tuple[Side, Side], graph: int, counterparts: dict[int, int], bridge: Bridge) -> None:
+        self.sides, self.graph, self.counterparts, self.bridge = sides, graph, counterparts, bridge
         self.kernels = Kernels(sides[0].model), Kernels(sides[1].model)
 
     def judge(self, pair: Pair) -> Judgement:
@@ -143,9 +144,15 @@ class Judge:
 
     def _judge_across(self, one: Node, two: Node | None) -> Judgement:
         """Weights may be rounded, not changed: by a step at most, but for what lies beyond their grid's ends."""
-        if two is None or one.op.name != two.op.name:
+        if two is None:
+            return Judgement(Verdict.QUANTIZED, "nothing computes it on the other side")
+        given = one, two
+        (first, one), (second, two) = (self.bridge.part(which, node) for which, node in enumerate(given))
+        graphs = first, second
+        if one.op.name != two.op.name:
+            one, two = made_by(first, one), made_by(second, two)
+        if one.op.name != two.op.name:
             return Judgement(Verdict.QUANTIZED, "another operator computes it on the other side")
-        graphs = self._graphs()
         for weights in one.op.weights:
             if max(weights.input, 0) >= min(len(one.inputs), len(two.inputs)):
                 continue
@@ -156,6 +163,8 @@ class Judge:
                 off = _beyond_rounding(a, b)
                 if off:
                     return Judgement(Verdict.FAULT, f"{off} of the weights {a.name!r} differ by more than a step")
+        if any(self.bridge.factors(which, i) is not None for which, node in enumerate(given) for i in node.outputs):
+            return Judgement(Verdict.QUANTIZED, "the tensors are on different grids, with channels balanced")
         return Judgement(Verdict.QUANTIZED, "the tensors are on different grids")
 
     def _same_grid(self, one: Node, two: Node) -> bool:
@@ -253,6 +262,8 @@ def _beyond_rounding(a: Tensor, b: Tensor) -> int:
     allowed, inside = np.zeros(()), np.ones((), bool)
     for tensor in (a, b):
         q = tensor.quantization
+        if tensor.type is TensorType.FLOAT16:
+            allowed = allowed + np.spacing(np.abs(tensor.array)).astype(np.float64)
         if tensor.type.dtype.kind not in "iu" or q is None or q.scale is None:
             continue
         shape = [-1 if i == q.axis else 1 for i in range(tensor.array.ndim)] if len(q.scale) > 1 else []

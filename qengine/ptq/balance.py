@@ -25,8 +25,8 @@ from .plan import GraphPlan, Treatment, Weight
 LEAST = 1 / 8
 """The smallest s: a filter of almost no weights may have a bias, and its channel must not outgrow the others."""
 
-_OUTPUT_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
-_THROUGH = (ActivationFunctionType.NONE, ActivationFunctionType.RELU)
+OUTPUT_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
+THROUGH = (ActivationFunctionType.NONE, ActivationFunctionType.RELU)
 
 Floats = NDArray[np.float64]
 
@@ -49,20 +49,25 @@ def balances(graph: Graph, part: GraphPlan) -> list[Balance]:
             readers.setdefault(i, []).append(at)
     found = []
     for at, node in enumerate(graph.nodes):
-        axis = _OUTPUT_AXIS.get(node.op.name)
+        axis = OUTPUT_AXIS.get(node.op.name)
         if axis is None or not _has_own_weights(graph, part, readers, at):
             continue
         options: Any = node.op
-        if options.fused_activation_function not in _THROUGH:
+        if options.fused_activation_function not in THROUGH:
             continue
         tensors = _read_depthwise(graph, part, readers, node.outputs[0])
         if tensors is None:
             continue
-        weights = floats(graph.tensors[node.inputs[1]]).astype(np.float64)
-        norms = np.sqrt(np.square(np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)).sum(axis=1))
-        if norms.max(initial=0) > 0:
-            found.append(Balance(at, tensors, np.maximum(norms / norms.max(), LEAST)))
+        s = shares(floats(graph.tensors[node.inputs[1]]), axis)
+        if s is not None:
+            found.append(Balance(at, tensors, s))
     return found
+
+
+def shares(weights: NDArray[np.float32], axis: int) -> Floats | None:
+    """s of each channel that float weights compute, along their axis; None where all weights are 0."""
+    norms = np.sqrt(np.square(np.moveaxis(weights.astype(np.float64), axis, 0).reshape(weights.shape[axis], -1)).sum(1))
+    return np.maximum(norms / norms.max(), LEAST) if norms.max(initial=0) > 0 else None
 
 
 def _has_own_weights(graph: Graph, part: GraphPlan, readers: dict[int, list[int]], at: int) -> bool:
@@ -107,7 +112,7 @@ def balanced(graph: Graph, found: Sequence[Balance]) -> Graph:
 
     for balance in found:
         node = graph.nodes[balance.node]
-        scale(node.inputs[1], 1 / balance.s, _OUTPUT_AXIS[node.op.name])
+        scale(node.inputs[1], 1 / balance.s, OUTPUT_AXIS[node.op.name])
         if len(node.inputs) > 2 and node.inputs[2] >= 0:
             scale(node.inputs[2], 1 / balance.s, -1)
         for reader in graph.nodes:

@@ -38,7 +38,7 @@ CALIBRATION_SAMPLES = 512
 """From so many samples training takes the ranges that it begins with."""
 
 
-FINE = TrainingSettings(optimizer=Adam(0.002, relative=True))
+FINE = TrainingSettings(optimizer=Adam(0.003, relative=True), promise=0.3)
 """How a network is trained on."""
 
 
@@ -119,10 +119,9 @@ def finetune(
     learned_from = data_of(tidy, data, labels)
     apart, learned_from = set_apart(tidy, learned_from, _share(learned_from, validation), how.seed)
     calibration = _calibrated(tidy, learned_from, data, measure)
-    shapes = calibration.shapes
 
     def shape(graph: int, index: int) -> Shape | None:
-        return shapes.get((graph, index))
+        return calibration.shapes.get((graph, index))
 
     better = refined(tidy, lambda part: place(part, chosen, origins, source, shape), calibration.ranges, shape)
     plan = better.plan

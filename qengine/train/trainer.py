@@ -19,7 +19,7 @@ from .history import Epoch, History
 from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
-from .optimizers import State, clipped
+from .optimizers import State, clipped, shortened
 from .reuse import keep_freed_memory
 from .settings import TrainingSettings
 
@@ -133,7 +133,12 @@ class Trainer:
         if settings.optimizer.relative:
             for key in rates.keys() & self.network.parameters.keys():
                 rates[key] *= magnitude(self.network.parameters[key])
-        settings.optimizer.update(self.network.learned, gradients, self._state, rates)
+        learned = self.network.learned
+        steps = settings.optimizer.steps(learned, gradients, self._state, rates)
+        if settings.promise is not None:
+            steps = shortened(steps, gradients, settings.promise * measured.loss)
+        for key, step in steps.items():
+            learned[key] -= step
         for rule in self.network.ranges:
             rule.finish()
         self.step += 1

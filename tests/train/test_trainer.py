@@ -71,12 +71,12 @@ def test_training_ends_early_and_nothing_worse_than_the_start_is_kept() -> None:
     assert history.start_loss is not None
     assert min(history.column("validation_loss")) > history.start_loss
     assert (len(history.epochs), history.best, history.stopped) == (2, 0, True)
-    assert made.trained == made.network.model
-    start = tuned(epochs=0)
+    start = tuned(epochs=0, validation=(IMAGES[:6], None))
+    assert made.trained == start.trained
     np.testing.assert_array_equal(made.forward(IMAGES)[0], start.forward(IMAGES)[0])
     last = tuned(optimizer=Adam(0.5), validation=(IMAGES[:6], None), keep_best=False)
     assert last.history.best == 2
-    assert last.trained != last.network.model
+    assert last.trained != start.trained
 
 
 def test_a_tenth_of_the_samples_judges_the_epochs_where_nothing_else_is_said() -> None:
@@ -93,7 +93,7 @@ def test_a_history_survives_json() -> None:
 
 def test_frozen_layers_stay() -> None:
     made = tuned(labels=LABELS, rates={"^logits$": 1.0, "": 0.0}, validation=0)
-    before, after = made.network.model.graphs[0], made.trained.graphs[0]
+    before, after = tuned(labels=LABELS, epochs=0, validation=0).trained.graphs[0], made.trained.graphs[0]
     changed = [i for i, pair in enumerate(zip(before.tensors, after.tensors, strict=True)) if pair[0] != pair[1]]
     (layer,) = (node for node in before.nodes if node.op.name == "FULLY_CONNECTED")
     assert changed == sorted(layer.inputs[1:])

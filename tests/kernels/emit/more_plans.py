@@ -1,0 +1,65 @@
+"""Plans of the kernel families over plain numbers, int16 and computed matrices, with every word of their names."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from qengine.kernels.emit import extremes, numbers
+from qengine.kernels.emit.batch_matmul import Product, plan_batch_matmul
+from qengine.kernels.emit.gather import Slices, plan_gather
+from qengine.kernels.emit.layer import Geometry
+from qengine.kernels.emit.plan import Eight
+from qengine.kernels.emit.rounding import FixedRule, FloatRule
+from qengine.kernels.emit.wide import depthwise, products
+from qengine.kernels.emit.wide.layer import Layer, WideRealRule, WideRule
+
+
+def more_plans(variant):
+    yield from number_plans(variant)
+    yield from wide_plans(variant)
+    for bits, size in itertools.product((16, 32, 64), (*(1 << n for n in range(7)), 200)):
+        yield plan_gather(variant, Slices(1, 1, 3, 2, size), bits, (0, 1), "inputs[1]")
+    eight = Eight(True, 3)
+    for n, swapped, zero in itertools.product((20, 70), (False, True), (0, 3)):
+        shapes = (2, 3, 9), (2, n, 9) if swapped else (2, 9, n)
+        product = Product(*shapes, False, swapped, None, zero)
+        yield plan_batch_matmul(variant, product, eight, eight, FloatRule(np.full(n, 0.01, np.float32)))
+
+
+def number_plans(variant):
+    for type in numbers.TYPES:
+        for b_shape in ((3, 70), (1,)):
+            for name in numbers.COMPARISONS:
+                yield numbers.plan_pair(variant, name, type, (3, 70), b_shape)
+            for name in numbers.FUNCTIONS if type != "f32" else ():
+                yield numbers.plan_pair(variant, name, type, (3, 70), b_shape)
+        for sizes in ((9, 9, 9), (1, 9, 1)):
+            yield numbers.plan_choose(variant, type, sizes, 9)
+        for which, inner, index in itertools.product(("max", "min"), (1, 9), ("i32", "i64")):
+            yield extremes.plan_extreme(variant, which, type, 2, 9, inner)
+            yield extremes.plan_place(variant, which, type, index, 2, 9, inner)
+    yield numbers.plan_negate(variant, 9)
+
+
+def wide_plans(variant):
+    for outputs in (40, 70):
+        ones = np.ones(outputs, np.int32)
+        rules = [
+            WideRule(ones * 2**30, ones * -8),
+            WideRule(ones * 2**30, ones),
+            WideRealRule(np.full(outputs, 0.01)),
+            FixedRule(ones * 2**30, ones * -2, ones > 0, 0),
+        ]
+        for rule, high in itertools.product(rules, (32767, 9)):
+            layer = Layer(np.ones((outputs, 3, 3, 5), np.int8), None, -32768, high, rule)
+            geometry = Geometry(1, (9, 9, 5), (9, 9, outputs), (3, 3), before=(1, 1))
+            yield products.plan_convolution(variant, geometry, layer)
+            for size, stride in ((3, 1), (3, 2), (5, 1), (7, 3)):
+                layer = Layer(np.ones((1, size, size, outputs), np.int8), None, -32768, high, rule, 3)
+                out = -(-9 // stride)
+                geometry = Geometry(
+                    1, (9, 9, outputs), (out, out, outputs), (size, size), (stride, stride), before=(size // 2,) * 2
+                )
+                yield depthwise.plan_depthwise(variant, geometry, layer)
