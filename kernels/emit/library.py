@@ -74,7 +74,9 @@ FAMILIES: dict[str, str] = {
     "walk": "walker",
     "widecolumns": "wide.depthwise",
     "widegemm": "wide.gemm",
+    "widepair": "wide.elementwise",
     "widetaps": "wide.depthwise",
+    "widewindows": "wide.pool",
 }
 """The module in which each family is the one of its name."""
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import reference
 from ..arrays import Float32Array, FloatingArray, Int16Array, Int64Array, IntegerArray
 from ..fixed_point import (
     INT32_MAX,
@@ -22,7 +23,6 @@ from ..fixed_point import (
 )
 from ..gemmlowp import exp_on_negative_values, get_reciprocal, log_on_values_above_one
 from ..lookup import lookup_int16, lookup_table_int16
-from . import activations
 
 _INPUT_BITS = 5
 """Differences to the row's largest number are Q5.26: exp(-32) is nothing."""
@@ -35,7 +35,7 @@ def softmax(x: FloatingArray, beta: float) -> FloatingArray:
     The powers that are divided have the type of x.
     """
     wide: Float32Array = x.astype(np.float32, copy=False)
-    powers = activations.exp((wide - _row_maximum(wide)) * np.float32(beta))
+    powers = reference.activations.exp((wide - _row_maximum(wide)) * np.float32(beta))
     total = np.add.accumulate(powers, axis=-1, dtype=np.float32)[..., -1:]
     return np.asarray(powers.astype(x.dtype).astype(np.float32) / total).astype(x.dtype, copy=False)
 

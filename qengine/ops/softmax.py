@@ -11,13 +11,13 @@ import numpy as np
 
 from ..delegate import FLOATS
 from ..errors import ModelError
+from ..kernels import reference
 from ..kernels.arrays import AnyArray, Int64Array
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.softmax import plan_softmax, plan_softmax_fixed
 from ..kernels.emit.target import Target
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.profile import Profile
-from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.softmax import (
     FixedInput,
     power_table,
@@ -74,7 +74,7 @@ class Softmax(Elementwise):
         if x.type in FLOATS:
             exact = profile is Profile.XNNPACK and x.type is T.FLOAT32
             native = None if profile is Profile.REFERENCE else native_softmax(specs, self.beta, xnnpack=exact)
-            rule = xnnpack_floats.softmax if exact else partial(softmax, beta=self.beta)
+            rule = reference.xnnpack_floats.softmax if exact else partial(softmax, beta=self.beta)
             return plain("softmax", rule, output, native=native)
         if x.type is T.INT16:
             return self._plan_int16(specs)

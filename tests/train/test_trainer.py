@@ -66,7 +66,7 @@ def test_a_checkpoint_goes_on_to_the_same_numbers(rule: str, tmp_path: Path) -> 
 
 def test_training_ends_early_and_nothing_worse_than_the_start_is_kept() -> None:
     """A rate so high that every epoch is worse than none."""
-    made = tuned(optimizer=Adam(0.5), epochs=9, patience=2, validation=(IMAGES[:6], None))
+    made = tuned(optimizer=Adam(0.5), promise=None, epochs=9, patience=2, validation=(IMAGES[:6], None))
     history = made.history
     assert history.start_loss is not None
     assert min(history.column("validation_loss")) > history.start_loss
@@ -74,7 +74,7 @@ def test_training_ends_early_and_nothing_worse_than_the_start_is_kept() -> None:
     start = tuned(epochs=0, validation=(IMAGES[:6], None))
     assert made.trained == start.trained
     np.testing.assert_array_equal(made.forward(IMAGES)[0], start.forward(IMAGES)[0])
-    last = tuned(optimizer=Adam(0.5), validation=(IMAGES[:6], None), keep_best=False)
+    last = tuned(optimizer=Adam(0.5), promise=None, validation=(IMAGES[:6], None), keep_best=False)
     assert last.history.best == 2
     assert last.trained != start.trained
 

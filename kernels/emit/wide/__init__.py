@@ -11,7 +11,9 @@ from ...first_use import modules_of
 
 if TYPE_CHECKING:
     from . import depthwise as depthwise
+    from . import elementwise as elementwise
     from . import layer as layer
+    from . import pool as pool
     from . import products as products
 
 __getattr__ = modules_of(__name__)
