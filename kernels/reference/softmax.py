@@ -122,7 +122,7 @@ def rounded_half_up(x: FloatingArray) -> Int64Array:
 
 
 @cache
-def _tables_int16() -> tuple[Int16Array, Int16Array]:
+def tables_int16() -> tuple[Int16Array, Int16Array]:
     """exp(x) for x in [-10, 0] and 1 / (1 + x) for x in [0, 1], results in Q0.15."""
     unit = np.float64(65535)
     exponential = lookup_table_int16(np.exp, 10.0 / unit, 32767, 2.0 / unit, 0)
@@ -135,7 +135,7 @@ def softmax_int16(q: Int16Array, multiplier: int, shift: int) -> Int64Array:
 
     multiplier and shift: of scale * beta / (10 / 65535).
     """
-    exponential, reciprocal = _tables_int16()
+    exponential, reciprocal = tables_int16()
     difference = q.astype(np.int64) - q.max(axis=-1, keepdims=True).astype(np.int64)
     steps = multiply_by_quantized_multiplier(difference, multiplier, shift) + 32767
     powers = lookup_int16(np.clip(steps, -32768, 32767).astype(np.int16), exponential).astype(np.int64)

@@ -15,5 +15,6 @@ if TYPE_CHECKING:
     from . import layer as layer
     from . import pool as pool
     from . import products as products
+    from . import softmax as softmax
 
 __getattr__ = modules_of(__name__)

@@ -102,7 +102,7 @@ def plan_mul(
     """a * b of zero point 0, requantized by a rule of one channel."""
     plan, piece = Plan(target), rule.piece(np.array([2.0**30]))
     sections = np.concatenate(rule.sections(np.zeros(target.lanes, np.intp)))
-    numbers: dict[str, int | Place] = {"numbers": plan.constant(sections), **_shifts(0, 0)}
+    numbers = _shifts(0, 0, plan.constant(sections))
     runs = broadcast_runs(a_shape, b_shape)
     _plan_runs(plan, ("mul", piece), runs, (low, high), {False: numbers, True: numbers})
     return plan.done("product in int32")
@@ -114,16 +114,14 @@ def plan_pot(
 ) -> Compiled:  # fmt: skip
     """a / 2**shifts[0] + b / 2**shifts[1], or less it, each division rounding half away from zero."""
     plan = Plan(target)
-    numbers: dict[bool, dict[str, int | Place]] = {
-        swapped: {"numbers": NOWHERE, **_shifts(*(shifts[::-1] if swapped else shifts))} for swapped in (False, True)
-    }
+    numbers = {False: _shifts(*shifts, NOWHERE), True: _shifts(*shifts[::-1], NOWHERE)}
     words = ("pot" if sign == 1 else "minus", "none")
     _plan_runs(plan, words, broadcast_runs(a_shape, b_shape), (low, high), numbers)
     return plan.done("sum of shifted numbers")
 
 
-def _shifts(a: int, b: int) -> dict[str, int]:
-    return {"a_left": 0, "a_right": a, "b_left": 0, "b_right": b}
+def _shifts(a: int, b: int, numbers: Place) -> dict[str, int | Place]:
+    return {"numbers": numbers, "a_left": 0, "a_right": a, "b_left": 0, "b_right": b}
 
 
 def plan_sum(

@@ -12,10 +12,12 @@ from qengine.kernels.emit.batch_matmul import Product, plan_batch_matmul
 from qengine.kernels.emit.gather import Slices, plan_gather
 from qengine.kernels.emit.layer import Geometry
 from qengine.kernels.emit.plan import Eight
+from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule
-from qengine.kernels.emit.wide import depthwise, elementwise, pool, products
+from qengine.kernels.emit.wide import depthwise, elementwise, pool, products, softmax
 from qengine.kernels.emit.wide.layer import Layer, WideRealRule, WideRule
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
+from qengine.kernels.reference.resize import Places
 
 
 def more_plans(variant):
@@ -44,24 +46,29 @@ def wide_pair_plans(variant):
             yield elementwise.plan_mul(variant, (3, 70), b_shape, rule, -9, 9)
     for rule in rules:
         yield pool.plan_mean(variant, 1, 9, 20, rule)
+    yield softmax.plan_softmax(variant, 1, 9, 2**30, -3, (np.zeros(513, np.int16), np.zeros(513, np.int16)))
     geometry = Geometry(1, (5, 5, 20), (5, 5, 20), (3, 3), before=(1, 1))
     for kind in ("average", "largest"):
         yield pool.plan_pool(variant, kind, geometry, -9, 9)
 
 
 def number_plans(variant):
-    for type in numbers.TYPES:
-        for b_shape in ((3, 70), (1,)):
-            for name in numbers.COMPARISONS:
+    names = itertools.cycle([*numbers.COMPARISONS, *numbers.FUNCTIONS])
+    for type, b_shape in itertools.product(numbers.TYPES, ((3, 70), (1,))):
+        for name in itertools.islice(names, 5):
+            if type != "f32" or name in numbers.COMPARISONS:
                 yield numbers.plan_pair(variant, name, type, (3, 70), b_shape)
-            for name in numbers.FUNCTIONS if type != "f32" else ():
-                yield numbers.plan_pair(variant, name, type, (3, 70), b_shape)
-        for sizes in ((9, 9, 9), (1, 9, 1)):
-            yield numbers.plan_choose(variant, type, sizes, 9)
-        for which, inner, index in itertools.product(("max", "min"), (1, 9), ("i32", "i64")):
+    for type, which in itertools.product(numbers.TYPES, ("max", "min")):
+        yield numbers.plan_choose(variant, type, (9, 9, 9) if which == "max" else (1, 9, 1), 9)
+        for inner in (1, 9):
             yield extremes.plan_extreme(variant, which, type, 2, 9, inner)
-            yield extremes.plan_place(variant, which, type, index, 2, 9, inner)
+            yield extremes.plan_place(variant, which, type, "i32" if which == "max" else "i64", 2, 9, inner)
+        yield extremes.plan_place(variant, which, type, "i32", 2, 40, 1)
     yield numbers.plan_negate(variant, 9)
+    places = Places(np.zeros(3, np.int64), np.ones(3, np.int64), np.full(3, 512))
+    for rule, channels in itertools.product(("up", "away"), (3, 20, 70)):
+        for height in (2, 4):
+            yield plan_resize_bilinear(variant, 1, (height, 2, channels), places, places, True, rule)
 
 
 def wide_plans(variant):

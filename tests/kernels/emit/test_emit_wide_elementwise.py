@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from qengine.kernels.emit.add_fixed import Vectors
 from qengine.kernels.emit.wide.elementwise import plan_mul, plan_pot, plan_sum
 from qengine.kernels.emit.wide.pool import plan_mean, plan_pool
+from qengine.kernels.emit.wide.softmax import plan_softmax
+from qengine.kernels.fixed_point import quantize_multiplier
 from qengine.kernels.reference import pooling
 from qengine.kernels.reference.add import (
     CommonScale,
@@ -21,6 +23,7 @@ from qengine.kernels.reference.add import (
     add_scalar,
 )
 from qengine.kernels.reference.reduction import mean_rule, rescaled
+from qengine.kernels.reference.softmax import softmax_int16, tables_int16
 from qengine.kernels.reference.windows import Slide
 from qengine.ops._native import rule_of
 
@@ -97,6 +100,21 @@ def test_pools(variant, data, channels, seed, bounds):
     for kind, want in (("average", average), ("largest", largest)):
         compiled = plan_pool(variant, kind, geometry, *bounds)
         assert np.array_equal(run(compiled, [x], want.shape, np.int16), want)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    outer=st.integers(1, 3), size=st.integers(1, 300), seed=st.integers(0, 2**32 - 1), scale=st.floats(-17, -9),
+    narrow=st.booleans(),
+)  # fmt: skip
+def test_softmax(variant, outer, size, seed, scale, narrow):
+    rng = np.random.default_rng(seed)
+    x = numbers(rng, (outer, size))
+    x = x // 100 if narrow else x
+    multiplier, shift = quantize_multiplier(2.0**scale * 6553.5)
+    want = softmax_int16(x, multiplier, shift).astype(np.int16)
+    compiled = plan_softmax(variant, outer, size, multiplier, shift, tables_int16())
+    assert np.array_equal(run(compiled, [x], want.shape, np.int16), want)
 
 
 @settings(max_examples=40, deadline=None)
