@@ -59,7 +59,8 @@ class Assembly:
 
     specs and values: the program's, by tensor. persistent: tensors whose array in `values` must stay and be current.
     keep: no tensor's memory is given to another. guard: steps run alone, and memory around each tensor is watched.
-    crew: threads that large steps are shared with. separate: every step is a native call of its own.
+    crew: threads that large steps are shared with. separate: every step is a native call of its own. place: the
+    graph's, for messages.
     """
 
     target: Target
@@ -71,11 +72,14 @@ class Assembly:
     guard: bool = False
     crew: emit.crew.Crew | None = None
     separate: bool = False
+    place: str = "$"
     arena_bytes: int = 0
     _offsets: dict[int, int] = field(default_factory=dict)
     _roots: dict[int, int] = field(default_factory=dict)
     _constants: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
     _alive: list[object] = field(default_factory=list)
+    _faults: dict[int, memoryview] = field(default_factory=dict)
+    _reasons: dict[int, str] = field(default_factory=dict)
 
     def calls(self) -> list[Call | Part]:
         """What to do, in order: native calls, and the parts that NumPy runs."""
@@ -89,7 +93,7 @@ class Assembly:
             if any(stages):
                 native = Rows(stages, self.target, self.crew)
                 self._alive.append(native)
-                actions.append(Call(native.run, tuple(steps), native))
+                actions.append(Call(self._checked(native, steps), tuple(steps), native))
             stages.clear()
             steps.clear()
 
@@ -106,6 +110,21 @@ class Assembly:
                 actions.append(Call(partial(self._check_guards, part.index), ()))
         close()
         return actions
+
+    def _checked(self, native: Rows, steps: Sequence[int]) -> Callable[[], None]:
+        """A native call that raises RuntimeError where one of the steps met a number that it can't use."""
+        faults = [(step, self._faults[step], self._reasons[step]) for step in steps if step in self._faults]
+        if not faults:
+            return native.run
+
+        def run() -> None:
+            native.run()
+            for step, fault, reason in faults:
+                if fault[0]:
+                    fault[0] = 0
+                    raise RuntimeError(reason.format(number=fault[1], place=f"{self.place}.operators[{step}]"))
+
+        return run
 
     @property
     def packed_bytes(self) -> int:
@@ -225,7 +244,8 @@ class Assembly:
         if part.compiled is not None:
             scratch = int(self._arena.ctypes.data) + self._scratch[self._times[part.index]]
             inputs = [0 if i < 0 else self._address(i) for i in part.inputs]
-            stages += self._bound(part.compiled, inputs, [self._address(i) for i in part.outputs], scratch)
+            fault = self._fault(part.index, part.compiled.fault) if part.compiled.fault else 0
+            stages += self._bound(part.compiled, inputs, [self._address(i) for i in part.outputs], scratch, fault)
         elif self._root(part.outputs[0]) != self._root(part.inputs[0]):
             size = _bytes(self.specs[part.outputs[0]])
             stages += self._bound(
@@ -240,10 +260,17 @@ class Assembly:
         return stages
 
     def _bound(
-        self, compiled: Compiled, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0
+        self, compiled: Compiled, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0, fault: int = 0
     ) -> list[list[BoundRow]]:
         self._alive.append(compiled)
-        return compiled.bind(inputs, outputs, scratch)
+        return compiled.bind(inputs, outputs, scratch, fault)
+
+    def _fault(self, step: int, reason: str) -> int:
+        """Where a step says that it met a number that it can't use."""
+        told = np.zeros(2, np.int64)
+        self._faults[step] = told.data
+        self._reasons[step] = reason
+        return int(told.ctypes.data)
 
     def _check_guards(self, step: int) -> None:
         for tensor, offset in self._offsets.items():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .chains import Chains, find_chains
 from .errors import ModelError, Unsupported
 from .kernels import emit
 from .kernels.emit.native import NoNativeCode, variant
@@ -290,7 +291,7 @@ class Program:
         """Joins compiled steps into native calls, in between the steps that NumPy runs."""
         self._native: Assembly | None = None
         self.calls: list[Call] = []
-        parts = [self._part(prepared) for prepared in self._steps if not prepared.folded]
+        parts = self._parts()
         actions: Sequence[Call | Part] = parts
         if any(part.compiled is not None for part in parts):
             assert self.runtime.target is not None
@@ -304,12 +305,37 @@ class Program:
                 self.runtime.guard,
                 self.runtime.crew,
                 self.runtime.separate,
+                self.place,
             )
             actions = self._native.calls()
         for action in actions:
             if isinstance(action, Part):
                 action = Call(partial(self._run_node, self._steps[action.index]), (action.index,))
             self.calls.append(action)
+
+    def _parts(self) -> list[Part]:
+        """What runs, in order, chains of functions of one tensor joined unless every tensor is to be there."""
+        target, chains = self.runtime.target, Chains()
+        if target is not None and not self.runtime.keep_all:
+            nodes = [(prepared.node, None if prepared.folded else prepared.step) for prepared in self._steps]
+            chains = find_chains(nodes, self.specs, self.persistent)
+        parts = []
+        for prepared in self._steps:
+            if prepared.folded:
+                continue
+            if prepared.index in chains.dropped:
+                prepared.kernel, prepared.why = "joined", f"into operator {chains.dropped[prepared.index]}"
+                continue
+            chain = chains.ends.get(prepared.index)
+            if chain is None or target is None:
+                parts.append(self._part(prepared))
+                continue
+            size = self.specs[prepared.node.outputs[0]].size
+            compiled = emit.lookup.plan_lookup(target, [(size, chain.stored)])
+            prepared.kernel = f"native {prepared.step.kernel if prepared.step is not None else ''}"
+            prepared.why = f"table of a chain from tensor {chain.root}"
+            parts.append(Part(prepared.index, (chain.root,), prepared.node.outputs, compiled))
+        return parts
 
     def _part(self, prepared: Prepared) -> Part:
         """A node with its rows, where it has a native kernel that can run here; else with the reason why not."""

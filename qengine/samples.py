@@ -211,7 +211,8 @@ def _typed(tensor: Tensor, array: Array) -> Array:
     if tensor.type is TensorType.FLOAT32 or (quantized and tensor.type.dtype.kind in "iu"):
         if array.dtype.kind not in "fiub":
             raise ValueError(f"expected numbers for {tensor.name!r}, got {array.dtype}")
-        q = tensor.quantization if quantized and array.dtype == tensor.type.dtype else None
+        integers = quantized and tensor.type is not TensorType.FLOAT32 and array.dtype == tensor.type.dtype
+        q = tensor.quantization if integers else None
         if q is not None and q.scale is not None:
             return dequantize(array, float(q.scale[0]), 0 if q.zero_point is None else int(q.zero_point[0]))
         return array.astype(np.float32)

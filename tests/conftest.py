@@ -7,6 +7,9 @@ import os
 import sys
 import types
 
+# Test processes share the processors; a BLAS whose threads wait spinning on all of them would slow every one down.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
 
 # QENGINE_TEST_WITHOUT=numba,llvmlite runs the tests as if these were not installed.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qengine.cli.demo import make
+from qengine.demo.story import Way, make
 from qengine.digits import load_digits
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -30,7 +30,7 @@ def test_there_is_an_example_of_each_use() -> None:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
-    make(folder, load_digits()[0], lambda _: None)
+    make(folder, load_digits()[0], ways=(Way("static_wi8_ai8"),), epochs=3)
     return folder
 
 

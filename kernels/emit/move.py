@@ -23,7 +23,7 @@ FEW = 64
 """Up to so many rows of the program, rather than a table of offsets."""
 
 
-def _copier(f: Function, unit: int, size: Value) -> Callable[[Value, Value], None]:
+def copier(f: Function, unit: int, size: Value) -> Callable[[Value, Value], None]:
     """Copies `size` bytes to the first pointer: any number with unit 0, else from `unit` to twice that.
 
     Two vectors do that, which may overlap.
@@ -47,7 +47,7 @@ def _copy_any(f: Function, target: Value, origin: Value, size: Value) -> None:
 def _write_move(f: Function, unit: int) -> None:
     """Four loops, the first innermost, around a copy of `size` bytes."""
     row = f.arguments(MOVE.slots)
-    copy = _copier(f, unit, row.size)
+    copy = copier(f, unit, row.size)
 
     def nest(level: int, origin: Value, target: Value) -> None:
         count, source_step, target_step = (getattr(row, f"{name}{level}") for name in ("count", "source", "target"))
@@ -71,7 +71,7 @@ MOVE = Family(
 def _write_collect(f: Function, unit: int) -> None:
     """Copies `size` bytes for every pair of offsets, int32, in a table."""
     row = f.arguments(COLLECT.slots)
-    copy = _copier(f, unit, row.size)
+    copy = copier(f, unit, row.size)
     with f.loop(row.count, entry=row.entries) as each:
         origin, target = (each.entry.load(I32, at, 4).signed(I64) for at in (0, 4))
         copy(row.target + target, row.origin + origin)
@@ -192,7 +192,7 @@ def _plan_table(plan: Plan, origin: Place, target: Place, runs: Runs, itemsize: 
     size = runs.size * itemsize
     plan.row(
         COLLECT,
-        _unit(size),
+        unit_of(size),
         origin=origin,
         target=target,
         size=size,
@@ -216,7 +216,7 @@ def plan_nest(plan: Plan, origin: Place, target: Place, nest: Loops, itemsize: i
         a, b = (sum(i * step[which] for i, step in zip(at, outer, strict=True)) for which in (1, 2))
         plan.row(
             MOVE,
-            _unit(size),
+            unit_of(size),
             origin=origin + (nest.origin + a) * itemsize,
             target=target + (nest.target + b) * itemsize,
             size=size,
@@ -247,6 +247,6 @@ def _plan_fill(plan: Plan, target: Place, runs: Sequence[Runs], value: bytes) ->
                 )
 
 
-def _unit(size: int) -> int:
+def unit_of(size: int) -> int:
     """The vector whose double is no less than `size`; 0 where none is."""
     return 0 if size > 2 * WIDEST else min(WIDEST, 1 << (size.bit_length() - 1))

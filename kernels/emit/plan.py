@@ -84,6 +84,7 @@ def result(index: int = 0) -> Place:
 
 SCRATCH = Place("scratch")
 NOWHERE = Place("nowhere")
+FAULT = Place("fault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,8 @@ class Compiled:
     constants  packed weights and tables: must live as long as the rows
     scratch    bytes of memory needed while it runs (SLACK included), contents free before and after, aligned to 64
     why        which kernels were chosen and why, in a clause
+    fault      what to say where a row leaves at FAULT that it met a number it can't use: {number} stands for that
+               number, {place} for the node; empty where none does
     """
 
     target: Target
@@ -192,15 +195,20 @@ class Compiled:
     constants: tuple[npt.NDArray[np.uint8], ...]
     scratch: int
     why: str
+    fault: str = ""
 
     @property
     def kernels(self) -> frozenset[str]:
         """Names of the kernels that the rows call."""
         return frozenset(row.kernel for stage in self.stages for row in stage)
 
-    def bind(self, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0) -> list[list[BoundRow]]:
-        """The rows, stage by stage, for these addresses of inputs, outputs and scratch memory."""
-        bases: dict[tuple[str, int], int] = {("scratch", 0): scratch, ("nowhere", 0): 0}
+    def bind(
+        self, inputs: Sequence[int], outputs: Sequence[int], scratch: int = 0, fault: int = 0
+    ) -> list[list[BoundRow]]:
+        """The rows, stage by stage, for these addresses of inputs, outputs, scratch memory and the fault's two int64:
+        1 where there was one, and the number.
+        """
+        bases: dict[tuple[str, int], int] = {("scratch", 0): scratch, ("nowhere", 0): 0, ("fault", 0): fault}
         bases.update((("input", i), address) for i, address in enumerate(inputs))
         bases.update((("output", i), address) for i, address in enumerate(outputs))
         bases.update((("constant", i), array.ctypes.data) for i, array in enumerate(self.constants))
@@ -266,9 +274,9 @@ class Plan:
         self.scratch += -(-(size + SLACK) // 64) * 64
         return place
 
-    def done(self, why: str) -> Compiled:
+    def done(self, why: str, fault: str = "") -> Compiled:
         stages = tuple(tuple(stage) for stage in self.stages if stage)
-        return Compiled(self.target, stages, tuple(self.constants), self.scratch, why)
+        return Compiled(self.target, stages, tuple(self.constants), self.scratch, why, fault)
 
 
 def float_bits(real: float) -> int:

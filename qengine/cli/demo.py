@@ -1,168 +1,113 @@
-"""`qengine demo`: a network made, quantized, written, read back, run, and compared with the real runtime."""
+"""`qengine demo`: a network trained, quantized in every way, written, read back, run, and compared with the runtime."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 
 import click
-import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ..demo import Answers, answer, fit, float_model, int8_model, observe
-from ..digits import Digits, load_digits
-from ..interpreter import Interpreter
+from ..demo.classifier import EPOCHS
+from ..demo.story import KERNEL_SETS, Agreement, Story, make, tell
+from ..digits import load_digits
 from ..kernels.profile import Profile
-from ..tflite import load, save
+from ..ptq.figure import plot
 from .options import json_option, profile_option
 from .text import console, size_text, table
-
-Say = Callable[[str], None]
-
-KERNEL_SETS = {
-    Profile.XNNPACK: "AUTO",
-    Profile.OPTIMIZED: "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
-    Profile.REFERENCE: "BUILTIN_REF",
-}
-
-
-@dataclass(frozen=True)
-class Network:
-    """accuracy over the test images; size in bytes; seconds: the median of one image."""
-
-    name: str
-    file: str
-    size: int
-    accuracy: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """int8 outputs that differ from the runtime's, of how many; how far the float network's are off at most."""
-
-    profile: str
-    kernel_set: str
-    differing: int
-    outputs: int
-    float_off_by: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """agreements: one for each kernel set, none where the runtime isn't installed."""
-
-    profile: str
-    networks: tuple[Network, ...]
-    agreements: tuple[Agreement, ...]
-
-    @property
-    def equal(self) -> bool:
-        return all(agreement.differing == 0 for agreement in self.agreements)
 
 
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Leave the .tflite files there.")
+@click.option("--plot", "figure", type=click.Path(path_type=Path), help="Where a figure goes (needs matplotlib).")
+@click.option("--epochs", type=click.IntRange(min=1), default=EPOCHS, show_default=True, help="How long to train.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random weights.")
 @profile_option
 @json_option
-def command(out: Path | None, profile: str, as_json: bool) -> int:
-    """Classify handwritten digits in float and in int8, from data to files to answers, without a training framework.
+def command(out: Path | None, figure: Path | None, epochs: int, seed: int, profile: str, as_json: bool) -> int:
+    """Train a classifier of handwritten digits and make it small in every way, without a training framework.
 
-    Where the runtime ai-edge-litert is installed, every output is compared with its three kernel sets. Exit status 1
-    where one of the int8 network's differs.
+    The float network is quantized after training by each recipe, and trained on with quantization in the loop for
+    weights of 8, 4 and 2 bits. All are written, read back and run. Where the runtime ai-edge-litert is installed, every
+    output is compared with its three kernel sets. Exit status 1 where an integer network's differs.
     """
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as passing, Console(stderr=True).status("fitting the read-out") as status:
+    with tempfile.TemporaryDirectory() as passing, Console(stderr=True).status("") as status:
         folder = Path(passing) if out is None else out
         folder.mkdir(parents=True, exist_ok=True)
-        result = measure(folder, Profile(profile), status.update)
+        train, test = load_digits()
+        files = make(folder, train, epochs=epochs, seed=seed, say=status.update)
+        story = tell(files, test, Profile(profile), say=status.update)
+        if figure is not None:
+            _plot(story, figure)
+    took = time.perf_counter() - started
     if as_json:
-        click.echo(json.dumps(asdict(result), indent=1))
+        networks, agreements = ([part.to_dict() for part in story.networks], [asdict(a) for a in story.agreements])
+        click.echo(json.dumps({"profile": profile, "networks": networks, "agreements": agreements}, indent=1))
     else:
-        show(result)
+        show(story, len(train.labels))
         place = "--out DIR keeps the files" if out is None else f"the files are in {out}"
-        console().print(f"{place}; {time.perf_counter() - started:.1f} s", markup=False, soft_wrap=True)
-    return 0 if result.equal else 1
+        console().print(f"\n{place}; {took:.1f} s", markup=False, soft_wrap=True)
+    return 0 if story.equal else 1
 
 
-def make(folder: Path, train: Digits, say: Say) -> Mapping[str, Path]:
-    """Fits the classifier, quantizes it and writes both networks; their files by name."""
-    classifier = fit(train)
-    real = float_model(classifier)
-    say("observing how far values reach")
-    small = int8_model(classifier, observe(real, train.images))
-    files = {"float32": folder / "digits_float32.tflite", "int8": folder / "digits_int8.tflite"}
-    for model, file in zip((real, small), files.values(), strict=True):
-        save(model, file)
-    return files
+def _plot(story: Story, figure: Path) -> None:
+    try:
+        plot([network.evaluation for network in story.networks], figure)
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"--plot needs {error.name}: install qengine[plot]") from error
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
-def measure(folder: Path, profile: Profile, say: Say) -> Result:
-    """The whole demo: both networks made, run over the test images, and held against the runtime."""
-    train, test = load_digits()
-    files = make(folder, train, say)
-    networks, answers = [], {}
-    for name, file in files.items():
-        say(f"running the {name} network on {len(test.labels)} images")
-        answers[name] = answer(Interpreter(model=load(file), profile=profile), test.images)
-        accuracy = answers[name].accuracy(test.labels)
-        networks.append(Network(name, str(file), file.stat().st_size, accuracy, answers[name].seconds))
-    agreements = []
-    if find_spec("ai_edge_litert") is not None:
-        for each in Profile:
-            say(f"comparing with the runtime's kernel set {KERNEL_SETS[each]}")
-            agreements.append(agree(files, each, test, answers if each is profile else {}))
-    return Result(profile.value, tuple(networks), tuple(agreements))
-
-
-def agree(files: Mapping[str, Path], profile: Profile, test: Digits, known: Mapping[str, Answers]) -> Agreement:
-    """Both networks in a profile and in the runtime's kernel set of the same rules."""
-    runtime = import_module("ai_edge_litert.interpreter")
-    kernel_set = getattr(runtime.OpResolverType, KERNEL_SETS[profile])
-    ours, theirs = dict(known), {}
-    for name, file in files.items():
-        if name not in ours:
-            ours[name] = answer(Interpreter(model=load(file), profile=profile), test.images)
-        real = runtime.Interpreter(model_path=str(file), experimental_op_resolver_type=kernel_set, num_threads=1)
-        theirs[name] = answer(real, test.images)
-    differing = int((ours["int8"].outputs != theirs["int8"].outputs).sum())
-    off_by = float(np.abs(ours["float32"].outputs - theirs["float32"].outputs).max())
-    return Agreement(profile.value, KERNEL_SETS[profile], differing, ours["int8"].outputs.size, off_by)
-
-
-def show(result: Result) -> None:
+def show(story: Story, learned: int) -> None:
+    """The tables. learned: how many digits the networks learned from."""
     out = console()
-    train, test = load_digits()
-    out.print(f"{len(train.labels)} digits of 8 x 8 pixels to fit, {len(test.labels)} others to test\n")
-    out.print(_networks(result))
-    if not result.agreements:
+    tested = story.networks[0].evaluation.samples
+    out.print(f"{learned} digits of 8 x 8 pixels to learn from, {tested} others to test\n")
+    out.print(_networks(story))
+    out.print("trained: with quantization in the loop, the float network its teacher", style="dim")
+    if not story.agreements:
         out.print("\nai-edge-litert isn't installed: there is nothing to compare with")
         return
-    out.print(_agreements(result))
-    out.print("\n[green]every int8 output is the runtime's[/green]" if result.equal else "\n[red]outputs differ[/red]")
+    out.print(_agreements(story))
+    out.print("integers: how many of the outputs differ; float: by how much at most", style="dim")
+    verdict = "[green]every integer is the runtime's[/green]" if story.equal else "[red]outputs differ[/red]"
+    out.print(f"\n{verdict}")
 
 
-def _networks(result: Result) -> Table:
-    columns = ("accuracy", "size", "time per image")
-    rows = table("network", *columns, right=columns, title=f"qengine, profile {result.profile}")
-    for network in result.networks:
-        seconds = f"{network.seconds * 1e6:.0f} us"
-        rows.add_row(network.name, f"{network.accuracy:.2%}", size_text(network.size), seconds)
+def _networks(story: Story) -> Table:
+    columns = ["accuracy", "as float", "size", "us an image"]
+    runtime = story.networks[0].runtime is not None
+    columns += ["ai-edge-litert's"] if runtime else []
+    rows = table("network", *columns, right=tuple(columns), title=f"qengine, profile {story.profile}")
+    for network in story.networks:
+        each = network.evaluation
+        cells = [f"{each.accuracy:.2%}", f"{each.agreement:.2%}", size_text(each.size), _micros(each.latency)]
+        cells += [_micros(network.runtime)] if network.runtime is not None else []
+        rows.add_row(escape(each.name), *cells)
     return rows
 
 
-def _agreements(result: Result) -> Table:
-    columns = ("int8 differing", "float32 off by")
-    title = f"\nagainst ai-edge-litert {metadata.version('ai-edge-litert')}"
-    rows = table("profile", "OpResolverType", *columns, right=columns, title=title)
-    for each in result.agreements:
-        differing = f"{each.differing} of {each.outputs}"
-        rows.add_row(each.profile, each.kernel_set, differing, f"{each.float_off_by:.1e}")
+def _micros(seconds: float) -> str:
+    return f"{seconds * 1e6:.0f}" if seconds >= 1e-5 else f"{seconds * 1e6:.1f}"
+
+
+def _agreements(story: Story) -> Table:
+    title = f"\nbeside ai-edge-litert {metadata.version('ai-edge-litert')}, all three kernel sets"
+    columns = [profile.value for profile in KERNEL_SETS]
+    rows = table("network", *columns, right=tuple(columns), title=title)
+    for network in dict.fromkeys(each.network for each in story.agreements):
+        found = {each.profile: each for each in story.agreements if each.network == network}
+        rows.add_row(escape(network), *(_difference(found[column]) for column in columns))
     return rows
+
+
+def _difference(each: Agreement) -> str:
+    return f"{each.differing} of {each.outputs}" if each.exact else f"{each.off_by:.0e}"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 
-from ..ptq.evaluate import Evaluation, evaluate, plot, texts
+from ..ptq.evaluate import Evaluation, evaluate, texts
+from ..ptq.figure import plot
 from ..tflite import load
 from .options import json_option, profile_option
 from .text import console, table
@@ -60,7 +61,7 @@ def command(
                 progress=lambda name, done: status.update(f"running {escape(name)}: {done}"),
             )
         if figure is not None:
-            plot(rows, str(figure))
+            plot(rows, figure)
     except ModuleNotFoundError as error:
         raise click.ClickException(f"--plot needs {error.name}: install qengine[plot]") from error
     except (ValueError, RuntimeError) as error:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..kernels.arrays import IntegerArray
+from ..kernels.profile import Profile
 from ..kernels.reference.movement import pad
 from ..memory import room
 from ..model import Shape, TensorType
@@ -26,8 +27,6 @@ def infer(specs: Specs) -> list[Shape] | Dynamic:
     of_type(x, TYPES, "inputs[0]")
     of_type(paddings, PADDINGS, "inputs[1]")
     same_type(specs.output(), x, "outputs[0]")
-    if len(known(x)) > 5:
-        raise ModelError(f"expected at most 5 dimensions, got shape {list(known(x))}", "inputs[0]")
     if of_rank(paddings, 2, "inputs[1]") != (len(known(x)), 2):
         raise ModelError(f"expected shape [{len(known(x))}, 2], got {list(known(paddings))}", "inputs[1]")
     if value is not None:
@@ -48,9 +47,14 @@ def padded(shape: Shape, paddings: Array) -> Shape:
     return lengths
 
 
-def plan(specs: Specs) -> Step:
-    """Pads with the third input; without one with the output's zero point, 0 where it isn't quantized."""
+def plan(specs: Specs, profile: Profile) -> Step:
+    """Pads with the third input; without one with the output's zero point, 0 where it isn't quantized.
+
+    XNNPACK, which takes up to 6 dimensions, has looked at how many there are; the built-in kernels take up to 5.
+    """
     x, value, output = specs.input(0), specs.optional(2), specs.output()
+    if profile is not Profile.XNNPACK and len(known(x)) > 5:
+        raise ModelError(f"expected at most 5 dimensions, got shape {list(known(x))}", "inputs[0]")
     zero = _zero(x, output)
     quantized = x.type is T.UINT8 or (x.type in (T.INT8, T.INT16) and x.quantization is not None)
     if value is not None and quantized:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import ModelError
+from ..kernels.emit.gather import Slices, plan_gather
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..kernels.reference.movement import gather
 from ..memory import room
 from ..model import Shape, TensorType
 from ..op import Array, Graphs, LikeInput, Op, Rule, Specs, Step, Versions
-from ..shapes import axis_of, known
+from ..shapes import axis_of, known, volume
 from ._moving import moving
 from ._operands import arity, indices, of_type, oldest, same_type
 
@@ -61,7 +64,20 @@ class Gather(Op):
             with indices("inputs[1]"):
                 return gather(x, positions, axis, batch)
 
-        return moving(Step(run), specs)
+        step = moving(Step(run), specs)
+        x, positions = specs.input(0), specs.input(1)
+        if positions.value is not None or x.type.dtype.hasobject or x.type.bits < 8:
+            return step
+
+        def compiled(target: Target) -> Compiled | str:
+            whole, bits = known(x), positions.type.bits
+            size = volume(whole[axis + 1 :]) * x.type.dtype.itemsize
+            slices = Slices(
+                volume(whole[:batch]), volume(whole[batch:axis]), whole[axis], volume(known(positions)[batch:]), size
+            )
+            return plan_gather(target, slices, bits, (0, 1), "inputs[1]")
+
+        return replace(step, compiled=compiled)
 
     def version(self, specs: Specs) -> int:
         x, positions = specs.input(0), specs.input(1)

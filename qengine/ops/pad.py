@@ -40,7 +40,7 @@ class Pad(Op):
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         if profile is Profile.XNNPACK:
             delegate_scales(specs, 0)
-        return _padding.plan(specs)
+        return _padding.plan(specs, profile)
 
     def version(self, specs: Specs) -> int:
         return _padding.version(specs)

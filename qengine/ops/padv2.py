@@ -24,7 +24,7 @@ class PadV2(Op):
         return _padding.infer(specs)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        return _padding.plan(specs)
+        return _padding.plan(specs, profile)
 
     def version(self, specs: Specs) -> int:
         return _padding.version(specs)

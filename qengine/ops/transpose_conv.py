@@ -111,10 +111,16 @@ class TransposeConv(Op):
         )
 
     def delegated(self, specs: Specs) -> bool:
+        """With SAME padding XNNPACK takes no strides beyond the filter, with VALID no filter beyond the output."""
         output = specs.output().shape
-        if specs.input(0).value is None or output is None or specs.input(0).type is not T.INT32:
+        if not specs.input(0).stored or output is None or specs.input(0).type is not T.INT32:
             return False
-        return self._products(specs, output).delegated(dynamic=True)
+        _, tall, wide, _ = of_rank(specs.input(1), 4, "inputs[1]")
+        if self.padding is Padding.SAME:
+            fits = self.stride_h <= tall and self.stride_w <= wide
+        else:
+            fits = tall <= output[1] and wide <= output[2]
+        return fits and self._products(specs, output).delegated(dynamic=True)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         output = specs.output().shape

@@ -121,7 +121,7 @@ class UnidirectionalSequenceLstm(Op):
                 return "native kernels need constant weights and bias"
             if any(value is not None and value.ndim == 1 for value in values) and index == layout.recurrent_weights:
                 return "no native kernel for diagonal weights"
-            found.append((values[0], values[1], values[2], values[3]))
+            found.append(values)
         first, second, _ = of_rank(specs.input(0), 3, "inputs[0]")
         steps, batch = (first, second) if self.time_major else (second, first)
         states = source(layout.output_state), source(layout.cell_state)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ModelError
 from ..kernels.profile import Profile
-from ..model import Model, Shape, TensorType
+from ..model import Graph, Model, Shape, TensorType
 from ..op import Array
 from ..program import Program, Runtime
 from ..samples import Progress, Sample, count_of, fed, samples_of
@@ -29,6 +29,7 @@ class Calibration:
         self.kept: list[Sample] = []
         self._keys = [keys_of(number, graph) for number, graph in enumerate(model.graphs)]
         self._by_channel = [watched_channels(graph) for graph in model.graphs]
+        self._masked = [_masked(graph) for graph in model.graphs]
         self._numbers = {id(graph): number for number, graph in enumerate(model.graphs)}
         self._programs: dict[tuple[int, tuple[Shape, ...]], Program] = {}
         self._before: dict[int, Array] = {}
@@ -76,6 +77,8 @@ class Calibration:
             if value is None:
                 continue
             self.shapes[number, i] = value.shape
+            if i in self._masked[number]:
+                value = value[~np.isinf(value)]
             self.ranges.summary(keys[i]).add(value, by_channel=i in self._by_channel[number])
         for node in program.graph.nodes:
             follow = watched(node.op)
@@ -84,6 +87,16 @@ class Calibration:
             inputs = [None if i < 0 else self._before.get(i, program.read(i)) for i in node.inputs]
             for position, states in follow(inputs).items():
                 self.ranges.summary(keys[node.inputs[position]]).add(states)
+
+
+def _masked(graph: Graph) -> set[int]:
+    """The tensors in which infinity is meant: it comes from a constant of the node that computes them."""
+
+    def is_infinite(i: int) -> bool:
+        tensor = graph.tensors[i]
+        return tensor.is_constant and tensor.type is TensorType.FLOAT32 and bool(np.isinf(tensor.array).any())
+
+    return {i for node in graph.nodes if any(i >= 0 and is_infinite(i) for i in node.inputs) for i in node.outputs}
 
 
 def calibrate(model: Model, representative_dataset: Any, *, progress: Progress | None = None) -> Ranges:

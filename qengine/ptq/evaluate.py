@@ -12,7 +12,7 @@ import numpy as np
 
 from ..interpreter import Interpreter
 from ..kernels.profile import Profile
-from ..model import Model
+from ..model import Model, Shape
 from ..op import Array
 from ..samples import fed, samples_of
 from ..tflite import to_bytes
@@ -84,10 +84,11 @@ def _answers(
     batch = max(1, (graph.tensors[graph.inputs[0]].shape or (1,))[0])
     answers: list[Array] = []
     seconds: list[float] = []
+    shapes: dict[int, Shape] = {}
     for sample in samples_of(model, samples, whole=True):
         if sample.graph != 0:
             raise ValueError("expected samples of the model's first graph, got some of another signature")
-        _feed(interpreter, model, sample.arrays)
+        _feed(interpreter, model, sample.arrays, shapes)
         start = time.perf_counter()
         interpreter.invoke()
         seconds.append(time.perf_counter() - start)
@@ -100,11 +101,14 @@ def _answers(
     return np.concatenate(answers), seconds[1:] or seconds, batch
 
 
-def _feed(interpreter: Interpreter, model: Model, arrays: Mapping[int, Array]) -> None:
-    tensors = model.graphs[0].tensors
-    for i, array in arrays.items():
-        interpreter.resize_tensor_input(i, array.shape)
-    interpreter.allocate_tensors()
+def _feed(interpreter: Interpreter, model: Model, arrays: Mapping[int, Array], shapes: dict[int, Shape]) -> None:
+    """shapes: what tensors are allocated for, to be brought up to date."""
+    tensors, wanted = model.graphs[0].tensors, {i: array.shape for i, array in arrays.items()}
+    if wanted != shapes:
+        for i, shape in wanted.items():
+            interpreter.resize_tensor_input(i, shape)
+        interpreter.allocate_tensors()
+        shapes.update(wanted)
     interpreter.reset_all_variables()
     for i, array in arrays.items():
         interpreter.set_tensor(i, fed(tensors[i], array))
@@ -134,24 +138,3 @@ def texts(evaluations: Iterable[Evaluation]) -> list[tuple[str, ...]]:
         )
         for row in rows
     ]
-
-
-def plot(evaluations: Iterable[Evaluation], path: str) -> None:
-    """A figure of sizes, latencies and accuracies. ModuleNotFoundError without matplotlib (the extra `plot`)."""
-    from matplotlib.figure import Figure
-
-    rows = list(evaluations)
-    shown = "accuracy" if rows[0].accuracy is not None else "agreement"
-    figure = Figure(figsize=(10, 1.2 + 0.45 * len(rows)), layout="constrained")
-    bars: list[tuple[str, list[float], str]] = [
-        ("size, KiB", [row.size / 1024 for row in rows], "{:.0f}"),
-        ("ms a call", [row.latency * 1e3 for row in rows], "{:.3g}"),
-        (f"{shown}, %", [100 * float(getattr(row, shown)) for row in rows], "{:.1f}"),
-    ]
-    for axes, (title, values, form) in zip(figure.subplots(1, 3, sharey=True), bars, strict=True):
-        drawn = axes.barh([row.name for row in rows], values)
-        axes.bar_label(drawn, [form.format(value) for value in values], padding=3)
-        axes.set_title(title)
-        axes.margins(x=0.25)
-        axes.invert_yaxis()
-    figure.savefig(path)

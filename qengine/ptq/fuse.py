@@ -198,6 +198,11 @@ def _activation(op: Op) -> ActivationFunctionType:
     return options.fused_activation_function if has_option(op, "fused_activation_function") else _NONE
 
 
+def fused_clamp(op: Op) -> ActivationFunctionType:
+    """The clamp of an operator's output, its own or fused; NONE where there is none."""
+    return _CLAMPS.get(op.name, _activation(op))
+
+
 _NONE = ActivationFunctionType.NONE
 
 

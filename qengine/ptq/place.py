@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from ..errors import Unsupported
 from ..model import Graph, Model, Node, Shape, TensorType
-from ..op import Fixed, LikeInput, LikeOutput
+from ..op import Fixed, LikeInput, LikeOutput, Op
 from .choose import REAL, Choice, Chooser
+from .fuse import fused_clamp
 from .plan import Activation, GraphPlan, Grid, NodePlan, Operand, Plan, Treatment
-from .recipe import Recipe
+from .recipe import Recipe, Scheme
 from .trial import Trial
 
 
@@ -61,6 +63,20 @@ def _replaced(model: Model) -> set[int]:
             if node.op.name == "STABLEHLO_COMPOSITE":
                 found.add(int(composite.decomposition_subgraph_index))
     return found
+
+
+def narrow(op: Op, scheme: Scheme, where: str) -> tuple[float, int]:
+    """Scale and zero point under which an operator that clamps its output gives numbers of `activation_bits`.
+
+    Unsupported where it doesn't clamp both ends: nothing else keeps numbers within fewer bits than their type has.
+    """
+    bits = scheme.activation_bits
+    low, high = fused_clamp(op).bounds
+    if low == 0 and high < inf:
+        return high / ((1 << bits) - 1), 0 if scheme.activation_type is TensorType.INT16 else -128
+    if low == -high and high < inf and bits > 1:
+        return high / ((1 << bits - 1) - 1), 0
+    raise Unsupported(f"expected RELU6 or RELU_N1_TO_1 for outputs of {bits} bits, got {op.name} without", where)
 
 
 class Walk:
@@ -117,12 +133,15 @@ class Walk:
     def _fixed(self) -> dict[int, tuple[float, int]]:
         """Tensors whose parameters their operator prescribes."""
         found: dict[int, tuple[float, int]] = {}
-        for choice, node in zip(self.choices, self.graph.nodes, strict=True):
+        for at, (choice, node) in enumerate(zip(self.choices, self.graph.nodes, strict=True)):
             rule = node.op.rule
-            if choice.treatment is Treatment.INTEGER and isinstance(rule, Fixed):
-                parameters = rule.parameters.get(choice.scheme.activation_type)
-                if parameters is not None:
-                    found |= {i: (float(parameters[0]), int(parameters[1])) for i in node.outputs if self._is_real(i)}
+            if choice.treatment is not Treatment.INTEGER:
+                continue
+            parameters = rule.parameters.get(choice.scheme.activation_type) if isinstance(rule, Fixed) else None
+            if choice.scheme.activation_bits:
+                parameters = narrow(node.op, choice.scheme, f"$.subgraphs[{self.number}].operators[{at}]")
+            if parameters is not None:
+                found |= {i: (float(parameters[0]), int(parameters[1])) for i in node.outputs if self._is_real(i)}
         return found
 
     def _roots(self) -> dict[int, int]:

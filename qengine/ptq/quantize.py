@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+import numpy as np
 
 from ..errors import ModelError
 from ..model import Model, Quantization, Shape
@@ -17,7 +18,7 @@ from .calibrate import checked, run_samples
 from .place import place
 from .plan import Grid, Parameters, Plan
 from .prepare import prepared
-from .ranges import Ranges
+from .ranges import STAND_IN, Ranges
 from .recipe import Recipe
 from .refine import refined
 from .report import Report, report_on
@@ -72,25 +73,15 @@ def quantize(
     def shape(graph: int, index: int) -> Shape | None:
         return shapes.get((graph, index))
 
-    plan = place(tidy, chosen, origins, source, shape)
-    better = refined(tidy, plan, known, shape)
-    if better.changed:
-        plan = place(better.model, chosen, origins, source, shape)
-    plan = _noted(plan, better.notes)
-    applied = apply(better.model, plan, parameters_of(better.model, plan, better.ranges), means=better.means)
+    def planned(part: Model) -> Plan:
+        return place(part, chosen, origins, source, shape)
+
+    better = refined(tidy, planned, known, shape)
+    applied = apply(better.start, better.plan, parameters_of(better.model, better.plan, better.ranges))
     verify(applied.model)
     samples = kept or _few(tidy, representative_dataset, measure)
-    report = report_on(source, better.model, applied, plan, better.ranges, samples)
+    report = report_on(source, better.model, applied, better.plan, better.ranges, samples)
     return Quantized(applied.model, report, known)
-
-
-def _noted(plan: Plan, notes: Mapping[tuple[int, int], str]) -> Plan:
-    """The plan with what was refined said of nodes that nothing else is said of."""
-    graphs = [
-        replace(part, nodes=tuple(replace(n, why=n.why or notes.get((g, at), "")) for at, n in enumerate(part.nodes)))
-        for g, part in enumerate(plan.graphs)
-    ]
-    return replace(plan, graphs=tuple(graphs))
 
 
 def calibrate(
@@ -131,7 +122,7 @@ def parameters_of(model: Model, plan: Plan, ranges: Ranges | dict[str, Any]) -> 
     def ends(graph: int, grid: Grid, index: int) -> tuple[float, float]:
         tensor = model.graphs[graph].tensors[index]
         if tensor.is_constant:
-            values = tensor.array
+            values = tensor.array[np.abs(tensor.array) < STAND_IN]
             low, high = float(values.min(initial=0)), float(values.max(initial=0))
         elif grid.power_of_two:
             found = summary(graph, index)

@@ -20,6 +20,9 @@ from .histogram import HALF, Histogram
 DECAY = 0.95
 """How much of the moving average each further sample leaves."""
 
+STAND_IN = 1e30
+"""A magnitude that stands for infinity: masks and the padding of maxima. It stretches no range; integers saturate."""
+
 FORMAT = 2
 
 
@@ -27,10 +30,10 @@ FORMAT = 2
 class Summary:
     """One tensor over all samples: its range, the range's growth, a moving average and a histogram.
 
-    low, high: of all finite values; inf and -inf where there was none. seconds: the low and high that the rest would
-    have without the one sample that holds them. average: moving averages of each sample's low and high; first: the
-    first sample's. growth: (samples so far, low, high) at 1, 2, 4, ... samples. odd: values that were NaN or infinite.
-    channels: where they were watched in every sample, and were the same.
+    low, high: of all values below `STAND_IN`; inf and -inf where there was none. seconds: the low and high that the
+    rest would have without the one sample that holds them. average: moving averages of each sample's low and high;
+    first: the first sample's. growth: (samples so far, low, high) at 1, 2, 4, ... samples. odd: values that were NaN or
+    infinite. channels: where they were watched in every sample, and were the same.
     """
 
     samples: int = 0
@@ -61,15 +64,15 @@ class Summary:
         if array.size == 0:
             return
         low, high = float(array.min()), float(array.max())
-        if not (np.isfinite(low) and np.isfinite(high)):
-            finite = array[np.isfinite(array)]
-            self.odd += array.size - finite.size
-            if finite.size == 0:
+        if not max(-low, high) < STAND_IN:
+            self.odd += array.size - int(np.isfinite(array).sum())
+            array, by_channel = array[np.abs(array) < STAND_IN], False
+            if array.size == 0:
                 return
-            array, low, high = finite, float(finite.min()), float(finite.max())
+            low, high = float(array.min()), float(array.max())
         self.values += array.size
         self.histogram.add(array, max(-low, high))
-        self._count_channels(Channels.of(array) if by_channel and not self.odd else None)
+        self._count_channels(Channels.of(array) if by_channel else None)
         if self.samples == 0:
             self.first = self.average = (low, high)
         else:

@@ -46,6 +46,8 @@ class Scheme:
     granularity of the weights' scales: one a tensor, one a channel, or one a block of `block_size` (32, 64, 128 or 256)
     along the input of FULLY_CONNECTED, the only operator with blockwise kernels in the runtime; others are channelwise.
     weight_bits: how many of the weights' bits are used, 2 or more (3 bits kept as int4, say); 0: all.
+    activation_bits: how many of the outputs' bits are used, for operators that clamp them by RELU6 (1 or more, the
+    2**bits numbers from 0 to 6) or RELU_N1_TO_1 (2 or more, 2**bits - 1 numbers from -1 to 1); 0: all.
     """
 
     compute: str = "integer"
@@ -54,6 +56,7 @@ class Scheme:
     granularity: str = "channelwise"
     block_size: int = 32
     weight_bits: int = 0
+    activation_bits: int = 0
 
     def __post_init__(self) -> None:
         _expect("compute", self.compute, COMPUTES)
@@ -70,6 +73,10 @@ class Scheme:
         most = 0 if self.weights == "float16" else self.weight_type.bits
         if self.weight_bits and not 2 <= self.weight_bits <= most:
             raise ValueError(f"expected weight_bits from 2 to {most}, or 0, got {self.weight_bits}")
+        if self.activation_bits and (self.compute != "integer" or not 1 <= self.activation_bits <= 8):
+            raise ValueError(
+                f"expected activation_bits from 1 to 8 with integer activations, or 0, got {self.activation_bits}"
+            )
 
     @property
     def weight_type(self) -> TensorType:

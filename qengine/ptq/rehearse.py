@@ -136,6 +136,7 @@ def _spec(spec: Spec, type_: TensorType, ends: Range) -> Spec:
 def _decibel(want: Array, got: Array, spec: Spec) -> float:
     if want.shape != got.shape:
         return -np.inf
-    noise = float(np.sum((want - dequantize(got, spec.scale, spec.zero_point)) ** 2, dtype=np.float64))
+    difference = want.astype(np.float64) - dequantize(got, spec.scale, spec.zero_point)
+    noise = float(np.sum(difference**2))
     signal = float(np.sum(np.square(want, dtype=np.float64)))
     return np.inf if noise == 0 else -np.inf if signal == 0 else 10 * float(np.log10(signal / noise))

@@ -19,7 +19,7 @@ from ..samples import Sample, fed
 from ..tflite import to_bytes
 from .apply import Applied
 from .plan import Plan, Treatment
-from .ranges import Ranges, Summary, keys_of
+from .ranges import STAND_IN, Ranges, Summary, keys_of
 
 
 @dataclass(frozen=True)
@@ -188,6 +188,8 @@ def errors_between(tidy: Model, applied: Applied, samples: Iterable[Sample]) -> 
             if want is None or got is None or want.shape != got.shape:
                 continue
             there = applied.model.graphs[number].tensors[moves[i]]
+            counted = np.abs(want) < STAND_IN
+            want, got = want[counted], got[counted]
             difference = want.astype(np.float64) - real_values(there, got)
             signal, noise = sums.get((number, i), (0.0, 0.0))
             squares = float(np.sum(np.square(want, dtype=np.float64)))

@@ -86,7 +86,7 @@ def snapped(x: Array, rule: RangeRule, *, away: bool = False) -> Array:
     within 1/4096 of one, since the sums of floats are not exact.
     """
     scale, point = x.dtype.type(rule.scale), rule.zero_point
-    q: Array = x / scale
+    q: Array = np.asarray(x / scale)
     if away:
         shifted = np.rint(q * 4096) / 4096 + point
         q = np.copysign(np.floor(np.abs(shifted) + 0.5), shifted).astype(x.dtype) - point

@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Any
 
 from ..kernels.profile import Profile
-from ..model import Model
+from ..model import Model, Shape
 from ..op import Array
 from ..ptq.calibrate import Calibration
 from ..ptq.place import place
 from ..ptq.prepare import prepared
 from ..ptq.ranges import Ranges
 from ..ptq.recipe import Recipe
+from ..ptq.refine import refined
 from ..ptq.report import Report, report_on
 from ..ptq.verify import verify
 from ..ptq.warn import notices
@@ -37,7 +38,7 @@ CALIBRATION_SAMPLES = 512
 """From so many samples training takes the ranges that it begins with."""
 
 
-FINE = TrainingSettings(optimizer=Adam(0.002, relative=True))
+FINE = TrainingSettings(optimizer=Adam(0.003, relative=True), promise=0.3)
 """How a network is trained on."""
 
 
@@ -118,16 +119,20 @@ def finetune(
     learned_from = data_of(tidy, data, labels)
     apart, learned_from = set_apart(tidy, learned_from, _share(learned_from, validation), how.seed)
     calibration = _calibrated(tidy, learned_from, data, measure)
-    shapes = calibration.shapes
-    plan = place(tidy, chosen, origins, source, lambda graph, index: shapes.get((graph, index)))
-    network = fake_quantized(tidy, plan, calibration.ranges, rule=range_rule, learn_weights=learn_weights)
+
+    def shape(graph: int, index: int) -> Shape | None:
+        return calibration.shapes.get((graph, index))
+
+    better = refined(tidy, lambda part: place(part, chosen, origins, source, shape), calibration.ranges, shape)
+    plan = better.plan
+    network = fake_quantized(better.start, plan, better.ranges, rule=range_rule, learn_weights=learn_weights)
     judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from), taught=True)
     trainer = Trainer(network, judge, how, teacher=Network(tidy) if judge.needs_teacher else None)
     history = trainer.train(learned_from, apart, progress=progress, checkpoint=checkpoint)
     applied = exported(network)
     verify(applied.model)
-    ranges = trained_ranges(network, calibration.ranges)
-    report = report_on(source, tidy, applied, plan, ranges, calibration.kept)
+    ranges = trained_ranges(network, better.ranges)
+    report = report_on(source, better.model, applied, plan, ranges, calibration.kept)
     return Finetuned(applied.model, report, ranges, history, network)
 
 

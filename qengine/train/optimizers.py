@@ -22,10 +22,11 @@ class Optimizer(ABC):
     relative: bool = False
 
     @abstractmethod
-    def update(
+    def steps(
         self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rates: Mapping[str, float]
-    ) -> None:
-        """One step, in place. rates: of each gradient's key. state: empty before the first step."""
+    ) -> dict[str, Array]:
+        """What is to be taken from the parameters that have gradients. rates: of each gradient's key. state: empty
+        before the first step, changed in place."""
 
 
 @final
@@ -41,9 +42,10 @@ class SGD(Optimizer):
     nesterov: bool = False
     weight_decay: float = 0.0
 
-    def update(
+    def steps(
         self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rates: Mapping[str, float]
-    ) -> None:
+    ) -> dict[str, Array]:
+        found = {}
         for key, gradient in gradients.items():
             parameter = parameters[key]
             if self.weight_decay and parameter.ndim > 1:
@@ -52,7 +54,8 @@ class SGD(Optimizer):
             velocity *= self.momentum
             velocity += gradient
             way = gradient + self.momentum * velocity if self.nesterov else velocity
-            parameter -= parameter.dtype.type(rates[key]) * way
+            found[key] = parameter.dtype.type(rates[key]) * way
+        return found
 
 
 @final
@@ -73,9 +76,10 @@ class Adam(Optimizer):
     weight_decay: float = 0.0
     relative: bool = False
 
-    def update(
+    def steps(
         self, parameters: Mapping[str, Array], gradients: Mapping[str, Array], state: State, rates: Mapping[str, float]
-    ) -> None:
+    ) -> dict[str, Array]:
+        found = {}
         step = state.setdefault("step", np.zeros((), np.int64))
         step += 1
         bias1, bias2 = 1 - self.beta1 ** int(step), 1 - self.beta2 ** int(step)
@@ -86,10 +90,22 @@ class Adam(Optimizer):
             square = state.setdefault(f"square {key}", np.zeros_like(parameter))
             mean += number(1 - self.beta1) * (gradient - mean)
             square += number(1 - self.beta2) * (np.square(gradient) - square)
-            if self.weight_decay and parameter.ndim > 1:
-                parameter -= number(rates[key] * self.weight_decay) * parameter
             root = np.sqrt(square / number(bias2)) + number(self.epsilon)
-            parameter -= number(rates[key] / bias1) * mean / root
+            found[key] = number(rates[key] / bias1) * mean / root
+            if self.weight_decay and parameter.ndim > 1:
+                found[key] += number(rates[key] * self.weight_decay) * parameter
+        return found
+
+
+def shortened(steps: Mapping[str, Array], gradients: Mapping[str, Array], most: float) -> dict[str, Array]:
+    """Steps scaled down together so that, to first order, they lower the loss by `most` at most.
+
+    A loss that can't fall below 0 can't fall by more than itself: a step that promises more goes too far (Polyak 1987).
+    """
+    promised = sum(float(np.vdot(gradients[key], step)) for key, step in steps.items())
+    if not promised > most:
+        return dict(steps)
+    return {key: step * step.dtype.type(most / promised) for key, step in steps.items()}
 
 
 def clipped(gradients: Mapping[str, Array], norm: float) -> dict[str, Array]:

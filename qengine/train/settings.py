@@ -16,12 +16,14 @@ from .schedules import CosineRate, Schedule
 class TrainingSettings:
     """How to train.
 
-    rates: factors of the learning rate by a regular expression, searched in the names of parameters and of what their
-    operators compute; the first that is found counts, 0 freezes. range_rate: the factor for learned steps and ends.
-    clip: the greatest length of all gradients together; None: any. freeze_ranges: the share of all steps after which
-    ranges stay (1: never). patience: epochs without a smaller loss (of the validation samples, where there are some)
-    before training ends; None: it never does early. keep_best: whether, with validation samples, the epoch of the
-    smallest loss is what remains, or the last; the start counts as one, so that training makes nothing worse.
+    rates: factors of the learning rate by a regular expression, searched in the names of parameters and of what
+    their operators compute; the first that is found counts, 0 freezes. range_rate: the factor for learned steps and
+    ends. clip: the greatest length of all gradients together; None: any. promise: the greatest part of the loss
+    that a step may promise to lower it by, going by its gradient; a longer one is shortened; None: any.
+    freeze_ranges: the share of all steps after which ranges stay (1: never). patience: epochs without a smaller
+    loss (of the validation samples, where there are some) before training ends; None: it never does early.
+    keep_best: whether, with validation samples, the epoch of the smallest loss is what remains, or the last; the
+    start counts as one, so that training makes nothing worse.
     exact: the profile whose exact integer kernels the forward pass goes through, in training and when epochs are
     judged: slow, layer by layer and sample by sample. None: fake quantization, which is next to the same.
     """
@@ -34,6 +36,7 @@ class TrainingSettings:
     rates: Mapping[str, float] = field(default_factory=dict)
     range_rate: float = 1.0
     clip: float | None = None
+    promise: float | None = None
     freeze_ranges: float = 0.5
     patience: int | None = None
     keep_best: bool = True

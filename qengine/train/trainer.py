@@ -19,7 +19,7 @@ from .history import Epoch, History
 from .losses import Loss
 from .network import Network
 from .objective import Measured, Objective
-from .optimizers import State, clipped
+from .optimizers import State, clipped, shortened
 from .reuse import keep_freed_memory
 from .settings import TrainingSettings
 
@@ -66,6 +66,10 @@ class Trainer:
         started = time.perf_counter()
         steps = -(-len(data) // self.settings.batch_size) if isinstance(data, Stored) else None
         total = None if steps is None else steps * self.settings.epochs
+        if len(self.history.epochs) < self.settings.epochs:
+            for part in (data, validation):
+                if isinstance(part, Stored):
+                    self.objective.remember(part, self.settings.batch_size)
         if validation is not None and not self.history.epochs:
             self.history.start_loss, self.history.start_accuracy = self._evaluated(validation)
             self._best = self._learned()
@@ -133,7 +137,12 @@ class Trainer:
         if settings.optimizer.relative:
             for key in rates.keys() & self.network.parameters.keys():
                 rates[key] *= magnitude(self.network.parameters[key])
-        settings.optimizer.update(self.network.learned, gradients, self._state, rates)
+        learned = self.network.learned
+        steps = settings.optimizer.steps(learned, gradients, self._state, rates)
+        if settings.promise is not None:
+            steps = shortened(steps, gradients, settings.promise * measured.loss)
+        for key, step in steps.items():
+            learned[key] -= step
         for rule in self.network.ranges:
             rule.finish()
         self.step += 1

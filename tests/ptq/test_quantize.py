@@ -15,7 +15,8 @@ import qengine as qe
 from qengine.build import Builder
 from qengine.errors import ModelError, Unsupported
 from qengine.interpreter import Interpreter
-from qengine.model import Blockwise, Model, TensorType
+from qengine.model import Blockwise, Model, Quantization, TensorType
+from qengine.options import Padding
 from qengine.ptq.quantize import calibrate, quantize
 from qengine.ptq.ranges import Ranges
 from qengine.ptq.recipe import SCHEMES
@@ -183,15 +184,15 @@ def two_signatures() -> Model:
 
 
 def test_each_signature_is_calibrated_by_its_own_samples() -> None:
-    model = two_signatures()
-    data = {"encode": RNG.normal(size=(5, 8)), "decode": [{"z": RNG.normal(size=4)} for _ in range(5)]}
+    model, rng = two_signatures(), np.random.default_rng(6)
+    data = {"encode": rng.normal(size=(50, 8)), "decode": [{"z": rng.normal(size=4)} for _ in range(50)]}
     made = quantize(model, "static_wi8_ai8", data, measure=2).model
     assert [[node.op.name for node in graph.nodes] for graph in made.graphs] == [
         ["QUANTIZE", "FULLY_CONNECTED", "DEQUANTIZE"]
     ] * 2
     source, quantized = Interpreter(model=model), Interpreter(model=made)
     for key, name, size in (("encode", "x", 8), ("decode", "z", 4)):
-        x = RNG.normal(size=(1, size)).astype(np.float32)
+        x = rng.uniform(-1, 1, size=(1, size)).astype(np.float32)
         want = source.get_signature_runner(key)(**{name: x})
         got = quantized.get_signature_runner(key)(**{name: x})
         for part, value in want.items():
@@ -347,3 +348,26 @@ def test_a_batch_is_filled_with_the_first_samples() -> None:
     batched = b.model([conv(b, x, 3, RNG, fused=NONE)])
     assert quantize(batched, "static_wi8_ai8", images(6), measure=0).ranges.samples == 2
     assert replace(graph) == graph
+
+
+@pytest.mark.parametrize("padding", [-3.39e38, -np.inf])
+def test_what_stands_for_infinity_stretches_no_range(padding: float) -> None:
+    """The padding of a maximum: integers saturate there, as the least number of the grid."""
+    b = Builder("main")
+    x = b.input("x", (1, 4, 4, 1))
+    y = b.add(op("PADV2"), [x, np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32), np.array(padding, np.float32)])
+    pool = op("MAX_POOL_2D", filter_width=2, filter_height=2, stride_w=2, stride_h=2, padding=Padding.VALID)
+    model = b.model([b.add(pool, [y], name="most")])
+    made = quantize(model, "static_wi8_ai8", np.random.default_rng(0).normal(size=(20, 4, 4, 1)).astype(np.float32))
+    assert made.report.sqnr["most"] > 35
+    assert made.report.layers[0].low == pytest.approx(made.ranges["0/x"].low, rel=0.02)
+
+
+def test_a_float_input_may_state_a_scale_that_means_nothing() -> None:
+    model = classifier()
+    graph = model.graphs[0]
+    stated = replace(graph.tensors[graph.inputs[0]], quantization=Quantization.of(1.0, 0))
+    tensors = tuple(stated if i == graph.inputs[0] else tensor for i, tensor in enumerate(graph.tensors))
+    odd = replace(model, graphs=(replace(graph, tensors=tensors),))
+    want = quantize(model, "static_wi8_ai8", images(8)).report
+    assert quantize(odd, "static_wi8_ai8", images(8)).report.sqnr == want.sqnr

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qengine.train.optimizers import SGD, Adam, Optimizer, State, clipped
+from qengine.train.optimizers import SGD, Adam, Optimizer, State, clipped, shortened
 from qengine.train.schedules import ConstantRate, CosineRate, ExponentialRate, Schedule, StepRate
 
 
 def after(optimizer: Optimizer, gradients: list[float], start: float = 1.0) -> float:
     parameters, state = {"w": np.array([[start]])}, State()
     for gradient in gradients:
-        optimizer.update(parameters, {"w": np.array([[gradient]])}, state, {"w": optimizer.rate})
+        steps = optimizer.steps(parameters, {"w": np.array([[gradient]])}, state, {"w": optimizer.rate})
+        parameters["w"] -= steps["w"]
     return float(parameters["w"][0, 0])
 
 
@@ -26,7 +27,7 @@ def test_sgd_remembers_where_it_went() -> None:
 def test_adam_s_first_step_is_its_rate() -> None:
     assert after(Adam(0.01), [3.0]) == pytest.approx(0.99)
     assert after(Adam(0.01), [-1e-3]) == pytest.approx(1.01, rel=1e-6)
-    assert after(Adam(0.01, weight_decay=0.1), [3.0]) == pytest.approx((1 - 0.001) - 0.01)
+    assert after(Adam(0.01, weight_decay=0.1), [3.0]) == pytest.approx(1 - 0.001 - 0.01)
 
 
 def test_adam_is_the_paper_s() -> None:
@@ -37,6 +38,15 @@ def test_adam_is_the_paper_s() -> None:
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         w -= 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     assert after(Adam(0.1), [0.5, -0.25]) == pytest.approx(w, rel=1e-12)
+
+
+def test_a_step_that_promises_too_much_is_shortened() -> None:
+    gradients = {"a": np.array([2.0]), "b": np.array([0.0, 1.0])}
+    steps = {"a": np.array([1.0]), "b": np.array([3.0, 2.0])}  # 2 * 1 + 1 * 2 = 4
+    short = shortened(steps, gradients, 1.0)
+    assert short["a"].tolist() == [0.25]
+    assert short["b"].tolist() == [0.75, 0.5]
+    assert shortened(steps, gradients, 4.0)["b"] is steps["b"]
 
 
 def test_long_gradients_are_shortened_together() -> None:

@@ -12,10 +12,13 @@ from small_networks import everything, normal, op
 
 from qengine.build import Builder
 from qengine.model import Model
-from qengine.train.data import Streamed, data_of, set_apart
+from qengine.train.data import Stored, Streamed, data_of, set_apart
 from qengine.train.finetune import Finetuned, finetune
 from qengine.train.fit import fit
 from qengine.train.history import Epoch, History
+from qengine.train.losses import Distillation
+from qengine.train.network import Network
+from qengine.train.objective import Objective
 from qengine.train.optimizers import SGD, Adam
 
 IMAGES = np.random.default_rng(1).normal(size=(24, 6, 6, 2)).astype(np.float32)
@@ -66,17 +69,17 @@ def test_a_checkpoint_goes_on_to_the_same_numbers(rule: str, tmp_path: Path) -> 
 
 def test_training_ends_early_and_nothing_worse_than_the_start_is_kept() -> None:
     """A rate so high that every epoch is worse than none."""
-    made = tuned(optimizer=Adam(0.5), epochs=9, patience=2, validation=(IMAGES[:6], None))
+    made = tuned(optimizer=Adam(0.5), promise=None, epochs=9, patience=2, validation=(IMAGES[:6], None))
     history = made.history
     assert history.start_loss is not None
     assert min(history.column("validation_loss")) > history.start_loss
     assert (len(history.epochs), history.best, history.stopped) == (2, 0, True)
-    assert made.trained == made.network.model
-    start = tuned(epochs=0)
+    start = tuned(epochs=0, validation=(IMAGES[:6], None))
+    assert made.trained == start.trained
     np.testing.assert_array_equal(made.forward(IMAGES)[0], start.forward(IMAGES)[0])
-    last = tuned(optimizer=Adam(0.5), validation=(IMAGES[:6], None), keep_best=False)
+    last = tuned(optimizer=Adam(0.5), promise=None, validation=(IMAGES[:6], None), keep_best=False)
     assert last.history.best == 2
-    assert last.trained != last.network.model
+    assert last.trained != start.trained
 
 
 def test_a_tenth_of_the_samples_judges_the_epochs_where_nothing_else_is_said() -> None:
@@ -93,7 +96,7 @@ def test_a_history_survives_json() -> None:
 
 def test_frozen_layers_stay() -> None:
     made = tuned(labels=LABELS, rates={"^logits$": 1.0, "": 0.0}, validation=0)
-    before, after = made.network.model.graphs[0], made.trained.graphs[0]
+    before, after = tuned(labels=LABELS, epochs=0, validation=0).trained.graphs[0], made.trained.graphs[0]
     changed = [i for i, pair in enumerate(zip(before.tensors, after.tensors, strict=True)) if pair[0] != pair[1]]
     (layer,) = (node for node in before.nodes if node.op.name == "FULLY_CONNECTED")
     assert changed == sorted(layer.inputs[1:])
@@ -192,6 +195,24 @@ def test_a_network_that_mixes_the_samples_of_a_batch_is_run_one_by_one() -> None
     assert made.history.mixed
     one = np.concatenate([made.forward(samples[i : i + 1])[0] for i in range(8)])
     np.testing.assert_array_equal(made.forward(samples)[0], one)
+
+
+def test_a_teacher_is_asked_once_about_what_is_in_memory() -> None:
+    """What it said is what it would say again, for any batch of the samples."""
+    network, teacher = Network(everything()), Network(everything())
+    next(iter(network.parameters.values()))[...] *= 1.5
+    data = data_of(everything(), IMAGES)
+    assert isinstance(data, Stored)
+    asked, plain = Objective(network, Distillation(), teacher), Objective(network, Distillation(), teacher)
+    asked.remember(data, 7)
+    for array in teacher.parameters.values():
+        array[...] = 0  # it has nothing to say any more
+    silent = plain.evaluate(data, 8)[0]
+    for batch in data.batches(5, np.random.default_rng(0).permutation(24).tolist()):
+        known = asked.measure(batch).loss
+        fresh = Objective(network, Distillation(), Network(everything())).measure(batch).loss
+        assert known == pytest.approx(fresh, rel=1e-3)
+    assert silent != pytest.approx(asked.evaluate(data, 8)[0], rel=0.1)
 
 
 def test_settings_are_values() -> None:

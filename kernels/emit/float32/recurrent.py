@@ -5,7 +5,7 @@ The four gates (input, forget, cell, output) are columns of one matrix, each gat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,15 +52,18 @@ def _write_cell(f: Function, function: str, gates: str, clip: str) -> None:
 CELL = Family("floatcell", "*gates pitch *state *h *out #panels #columns clip", _write_cell)
 
 
+Four = Sequence[Floats | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Cell:
     """Weights (c, i), recurrent weights (c, c) and biases (c,) of the four gates; the input gate's None where the
     forget gate says both. function: of the cell gate and of the cell. clip: 0 for none.
     """
 
-    weights: tuple[Floats | None, Floats, Floats, Floats]
-    recurrent: tuple[Floats | None, Floats, Floats, Floats]
-    biases: tuple[Floats | None, Floats, Floats, Floats]
+    weights: Four
+    recurrent: Four
+    biases: Four
     function: str
     clip: float
 
@@ -70,13 +73,15 @@ def plan_lstm(
 ) -> Compiled:
     """x (t b i) or (b t i) -> outputs, with float32 states (b c)."""
     plan, lanes = Plan(target), target.lanes
-    columns, width = cell.weights[1].shape
+    forget = cell.weights[1]
+    assert forget is not None
+    columns, width = forget.shape
     panels = -(-columns // lanes)
     padded = panels * lanes
     if 0 in (steps, batch, columns):
         return plan.done("nothing to compute")
 
-    def joined(parts: tuple[Floats | None, ...], shape: tuple[int, ...]) -> Floats:
+    def joined(parts: Four, shape: tuple[int, ...]) -> Floats:
         whole = np.zeros((4, padded, *shape), np.float32)
         for own, part in zip(whole, parts, strict=True):
             if part is not None:

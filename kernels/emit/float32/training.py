@@ -7,6 +7,7 @@ every window lies inside, in arrays made by `roomy`.
 from __future__ import annotations
 
 import ctypes
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,16 @@ class Windows:
 
 def is_supported(windows: Windows) -> bool:
     """Whether there are kernels for these windows in this process."""
-    return windows.size[0] * windows.size[1] <= MOST and not native.obstacle()
+    return windows.size[0] * windows.size[1] <= MOST and _runs()
+
+
+@functools.cache
+def _runs() -> bool:
+    try:
+        native.addresses((WALK.name,), native.variant())
+    except native.NoNativeCode:
+        return False
+    return True
 
 
 def roomy(shape: tuple[int, ...]) -> Floats:

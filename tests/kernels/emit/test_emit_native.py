@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from float_plans import float_plans
 from fresh import fresh_process
+from more_plans import more_plans
 
 from qengine.kernels.emit import elementwise, flip, library, native, pool, softmax, target
 from qengine.kernels.emit.add_fixed import Vectors, plan_add_fixed
@@ -24,6 +25,7 @@ from qengine.kernels.emit.dynamic.layer import QUANTIZING, SCALING
 from qengine.kernels.emit.dynamic.layer import Layer as DynamicLayer
 from qengine.kernels.emit.fill import COPY
 from qengine.kernels.emit.float32.pieces import ANY
+from qengine.kernels.emit.float32.training import GRADIENT
 from qengine.kernels.emit.layer import Geometry, Layer
 from qengine.kernels.emit.lookup import plan_lookup
 from qengine.kernels.emit.move import plan_moves
@@ -106,6 +108,7 @@ def plans_of_every_kind(variant):
             scale = CommonScale.of(Scales(0.1, 0.2, 0.3), ZeroPoints(0, 0, 0), 20)
             for sign, vectors in ((1, None), (1, Vectors(210, 16, True)), (-1, None)):
                 yield plan_add_fixed(variant, (3, 70), b_shape, *[eight] * 3, scale, sign, low, high, vectors)
+            yield plan_add_fixed(variant, (3, 70), b_shape, *[eight] * 3, scale, -1, low, high, square=True)
             yield elementwise.plan_mul(
                 variant, (3, 70), b_shape, eight, eight, eight, FloatRule(np.full(1, 0.01, np.float32)), low, high
             )
@@ -123,6 +126,7 @@ def plans_of_every_kind(variant):
         table = rng.permutation(100)[:, None] * size + np.arange(size)
         yield plan_moves(variant, [table.reshape(-1)], {0: 0}, one)
     yield from float_plans(variant)
+    yield from more_plans(variant)
     yield from dynamic_plans(variant)
     plan = Plan(variant)
     plan.row(COPY, source=source(), target=result(), size=1, source_pitch=0, target_pitch=0, rows=1)
@@ -148,11 +152,11 @@ def recurrent_plans(variant):
         cell = Cell(*gates, exponent, rule, 1, 1, cell_clip=clip)
         yield plan_lstm(variant, 2, 1, cell, time_major=True, output_state=source(1), cell_state=source(2))
     times = np.ones((6, 4), np.int16)
-    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1), rule, rule, state=source(1))
+    yield plan_svdf(variant, 1, ones, times, None, 2, (1, 1, 1), rule, rule, state=source(1))
 
 
 def kernels_of_every_kind(variant):
-    drivers = {HELP.name, LEAD.name, WALK.name}
+    drivers = {HELP.name, LEAD.name, WALK.name, f"{GRADIENT.name}_3_3_{variant.lanes}"}
     every = [*plans_of_every_kind(variant), *recurrent_plans(variant)]
     return sorted(drivers.union(*(compiled.kernels for compiled in every)))
 

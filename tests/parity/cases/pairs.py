@@ -74,6 +74,14 @@ def small(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]
     return np.asarray(rng.integers(1, 6, shape), dtype)
 
 
+def smallest(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    return np.full(shape, np.iinfo(dtype).min, dtype)
+
+
+def minus_one(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    return np.full(shape, -1, dtype)
+
+
 def pair(
     name: str,
     op: Op,
@@ -140,6 +148,8 @@ def plain() -> Iterator[Case]:
         for type_ in ("float32", *integers):
             yield pair("floor_div", FloorDiv(), type_, shapes, values=(whole, small))
             yield pair("floor_mod", FloorMod(), type_, shapes, values=(whole, small))
+            if type_ in ("int8", "int16"):
+                yield pair("floor_div_past_the_end", FloorDiv(), type_, shapes, values=(smallest, minus_one))
         yield pair("floor_mod", FloorMod(), "int64", shapes, values=(whole, small))
         for type_ in ("float32", "int32"):
             yield pair("pow", Pow(), type_, shapes, values=(small, small))

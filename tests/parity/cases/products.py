@@ -127,6 +127,13 @@ CASES = [
             ),
         )
     ),
+    sums(
+        "transpose_conv_int8_strides_beyond_the_filter",
+        TransposeConv(SAME, 3, 3),
+        (2, 9, 8, 5),
+        (16, 2, 3, 5),
+        output_shape=(2, 27, 24, 16),
+    ),
     sums("conv_int8_weights_as_a_whole", conv(), (1, 7, 6, 3), (5, 3, 3, 3), by="tensor"),
     sums("conv_int8_without_bias", conv(), (1, 7, 6, 3), (5, 3, 3, 3), bias=False, refused=EVERYWHERE),
     sums("conv_int8_grouped", conv(), (1, 6, 6, 8), (6, 3, 3, 4)),
