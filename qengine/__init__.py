@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .train.fit import fit as fit
     from .train.initializers import glorot_uniform as glorot_uniform
     from .train.initializers import he_normal as he_normal
+    from .train.layers import Layers as Layers
     from .train.losses import Corrected as Corrected
     from .train.losses import CrossEntropy as CrossEntropy
     from .train.losses import Distillation as Distillation
@@ -107,6 +108,7 @@ _PUBLIC = {
     "Distillation": "train.losses",
     "BatchNormalization": "train.batch_normalization",
     "Dropout": "train.dropout",
+    "Layers": "train.layers",
     "he_normal": "train.initializers",
     "glorot_uniform": "train.initializers",
     "new_head": "train.transfer",

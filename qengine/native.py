@@ -268,7 +268,7 @@ class Assembly:
     def _fault(self, step: int, reason: str) -> int:
         """Where a step says that it met a number that it can't use."""
         told = np.zeros(2, np.int64)
-        self._faults[step] = memoryview(told.data)
+        self._faults[step] = told.data
         self._reasons[step] = reason
         return int(told.ctypes.data)
 

@@ -134,6 +134,8 @@ class Step:
     alias: the output is the first input under another shape, or as the other type of 8 bits, INT8 being UINT8 - 128.
     folds: whether, all inputs being constants, the outputs are constants too (not where there is state or chance).
     constant: outputs that are known now, whatever the values of the inputs (SHAPE).
+    pointwise: whether each element of the output comes from those of the inputs at its place alone, and `run` takes
+    arrays of any shape that are alike.
     """
 
     run: Callable[..., Array | tuple[Array, ...]]
@@ -145,6 +147,7 @@ class Step:
     stateful: bool = False
     folds: bool = True
     constant: tuple[Array, ...] | None = None
+    pointwise: bool = False
 
 
 # --- how an output is quantized, and which inputs are weights: what quantizing a model asks of an operator

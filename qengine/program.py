@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import memory
+from .chains import Chains, find_chains
 from .errors import ModelError, Unsupported
 from .kernels import emit
 from .kernels.emit.native import NoNativeCode, variant
@@ -191,19 +192,8 @@ class Program:
             value,
             tensor.is_variable,
             tensor.name,
-            block_scale=self._block_scale(tensor),
+            block_scale=block_scale_of(self.graph, tensor),
         )
-
-    def _block_scale(self, tensor: Tensor) -> Array | None:
-        """The scales of a tensor quantized in blocks: a constant of the graph, as one row of scales a row of values."""
-        details = None if tensor.quantization is None else tensor.quantization.details
-        if not isinstance(details, Blockwise) or not 0 <= details.scales < len(self.graph.tensors):
-            return None
-        scales = self.graph.tensors[details.scales]
-        if scales.type is not TensorType.FLOAT16 or not scales.is_constant:
-            return None
-        rows, size = (tensor.shape or (0,))[0], scales.array.size
-        return scales.array.reshape(rows, -1) if rows and size % rows == 0 else None
 
     @staticmethod
     def _constant(tensor: Tensor) -> Array:
@@ -301,7 +291,7 @@ class Program:
         """Joins compiled steps into native calls, in between the steps that NumPy runs."""
         self._native: Assembly | None = None
         self.calls: list[Call] = []
-        parts = [self._part(prepared) for prepared in self._steps if not prepared.folded]
+        parts = self._parts()
         actions: Sequence[Call | Part] = parts
         if any(part.compiled is not None for part in parts):
             assert self.runtime.target is not None
@@ -322,6 +312,30 @@ class Program:
             if isinstance(action, Part):
                 action = Call(partial(self._run_node, self._steps[action.index]), (action.index,))
             self.calls.append(action)
+
+    def _parts(self) -> list[Part]:
+        """What runs, in order, chains of functions of one tensor joined unless every tensor is to be there."""
+        target, chains = self.runtime.target, Chains()
+        if target is not None and not self.runtime.keep_all:
+            nodes = [(prepared.node, None if prepared.folded else prepared.step) for prepared in self._steps]
+            chains = find_chains(nodes, self.specs, self.persistent)
+        parts = []
+        for prepared in self._steps:
+            if prepared.folded:
+                continue
+            if prepared.index in chains.dropped:
+                prepared.kernel, prepared.why = "joined", f"into operator {chains.dropped[prepared.index]}"
+                continue
+            chain = chains.ends.get(prepared.index)
+            if chain is None or target is None:
+                parts.append(self._part(prepared))
+                continue
+            size = self.specs[prepared.node.outputs[0]].size
+            compiled = emit.lookup.plan_lookup(target, [(size, chain.stored)])
+            prepared.kernel = f"native {prepared.step.kernel if prepared.step is not None else ''}"
+            prepared.why = f"table of a chain from tensor {chain.root}"
+            parts.append(Part(prepared.index, (chain.root,), prepared.node.outputs, compiled))
+        return parts
 
     def _part(self, prepared: Prepared) -> Part:
         """A node with its rows, where it has a native kernel that can run here; else with the reason why not."""
@@ -489,6 +503,18 @@ class Program:
     def steps(self) -> Sequence[Prepared]:
         """The nodes in order, with what was planned for each."""
         return self._steps
+
+
+def block_scale_of(graph: Graph, tensor: Tensor) -> Array | None:
+    """The scales of a tensor quantized in blocks: a constant of its graph, as one row of scales a row of values."""
+    details = None if tensor.quantization is None else tensor.quantization.details
+    if not isinstance(details, Blockwise) or not 0 <= details.scales < len(graph.tensors):
+        return None
+    scales = graph.tensors[details.scales]
+    if scales.type is not TensorType.FLOAT16 or not scales.is_constant:
+        return None
+    rows, size = (tensor.shape or (0,))[0], scales.array.size
+    return scales.array.reshape(rows, -1) if rows and size % rows == 0 else None
 
 
 def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:

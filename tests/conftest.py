@@ -42,3 +42,13 @@ def litert() -> types.ModuleType:
     if version("ai-edge-litert") != RUNTIME:
         pytest.skip(f"the runtime is ai-edge-litert {version('ai-edge-litert')}, parity is claimed for {RUNTIME}")
     return interpreter  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def tflm() -> types.ModuleType:
+    """The module `tflite_micro`; tests that ask for it are skipped where it isn't installed."""
+    try:
+        import tflite_micro
+    except ModuleNotFoundError:
+        pytest.skip("the runtime tflite-micro isn't installed")
+    return tflite_micro  # type: ignore[no-any-return]

@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"kernels"},),
     ({"errors"}, {"value"}, {"options"}, {"arena"}, {"digits", "data"}),
     ({"model", "op", "packing"}, {"affine"}),
-    ({"shapes", "scales", "delegate", "memory", "sparsity", "versions"}, {"native"}, {"samples"}),
+    ({"shapes", "scales", "delegate", "memory", "sparsity", "versions", "chains"}, {"native"}, {"samples"}),
     ({"custom"},),
     ({"ops"},),
     ({"program"},),

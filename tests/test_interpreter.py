@@ -47,6 +47,13 @@ def content() -> bytes:
     return qe.to_bytes(b.model([scores, y]))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_old_garbage() -> None:
+    """What lived before these tests is left out of each `outcome`'s search for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 def outcome(action: Callable[[], Any]) -> Any:
     """What an action gives, or the kind of what it raises."""
     try:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from . import float32 as float32
     from . import library as library
     from . import lookup as lookup
+    from . import numbers as numbers
     from . import pool as pool
     from . import quantize as quantize
     from . import resize as resize

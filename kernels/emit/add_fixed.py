@@ -12,7 +12,8 @@ import numpy as np
 
 from ..reference.add import CommonScale, Multiplier, Sign
 from . import rounding
-from .elementwise import ROW_SLOTS, Run, broadcast_runs, each_row, plan_binary
+from .broadcast import Run, broadcast_runs
+from .elementwise import ROW_SLOTS, each_row, plan_binary
 from .language import I32, Function, Value
 from .pieces import Narrowing, widen
 from .plan import Compiled, Eight, Family, Finish, Place, Plan
@@ -91,10 +92,10 @@ def plan_add_fixed(
         return "sums beyond int16, which the runtime's vectors cut"
     plan, finish = Plan(target), Finish.of(output, low, high)
 
-    def rows(runs: Sequence[Run], rule: str, first: _Input, second: _Input) -> None:
-        last = _away(scale.output)
+    def rows(runs: Sequence[Run], rule: str, first: Brought, second: Brought) -> None:
+        last = rounding_away(scale.output)
 
-        def numbers(one: _Input, other: _Input) -> dict[str, int | Place]:
+        def numbers(one: Brought, other: Brought) -> dict[str, int | Place]:
             sections = [*one.sections, *other.sections, *last]
             packed = np.repeat(np.array(sections, np.int32), target.lanes)
             return {
@@ -116,11 +117,11 @@ def plan_add_fixed(
                 plan_binary(plan, ADD_FIXED, [rule, order, finish.word], some, chosen, chosen)
 
     runs = broadcast_runs(a_shape, b_shape)
-    exact = [_Input(x.stored_zero, scale.left_shift, _away(m)) for x, m in ((a, scale.a), (b, scale.b))]
+    exact = [brought(x.stored_zero, scale.left_shift, m) for x, m in ((a, scale.a), (b, scale.b))]
     if vectors is None:
         rows(runs, "away", *exact)
         return plan.done("sum in fixed point")
-    cut = [_cut_input(x.stored_zero, scale.left_shift, m, vectors) for x, m in ((a, scale.a), (b, scale.b))]
+    cut = [brought_cut(x.stored_zero, scale.left_shift, m, vectors) for x, m in ((a, scale.a), (b, scale.b))]
     if any(run.size != vectors.run for run in runs):
         return "no native kernel loops as the runtime does over these shapes"
     whole = [(run, run.size // vectors.block * vectors.block) for run in runs]
@@ -130,7 +131,7 @@ def plan_add_fixed(
 
 
 @dataclass(frozen=True, slots=True)
-class _Input:
+class Brought:
     """How an input is brought to the common scale: less `zero`, shifted left, then right (rounding down), then by a
     rule's sections.
     """
@@ -141,13 +142,19 @@ class _Input:
     right: int = 0
 
 
-def _away(multiplier: Multiplier) -> tuple[int, ...]:
+def rounding_away(multiplier: Multiplier) -> tuple[int, ...]:
     return (multiplier.value, -multiplier.shift, -1 if multiplier.shift < 0 else 0)
 
 
-def _cut_input(zero: int, left_shift: int, multiplier: Multiplier, vectors: Vectors) -> _Input:
+def brought(zero: int, left_shift: int, multiplier: Multiplier) -> Brought:
+    """As the scalar loops bring it: rounding twice."""
+    return Brought(zero, left_shift, rounding_away(multiplier))
+
+
+def brought_cut(zero: int, left_shift: int, multiplier: Multiplier, vectors: Vectors) -> Brought:
+    """As the vector loops bring it."""
     shift = multiplier.shift
     if vectors.shift_first:
         left = left_shift + shift
-        return _Input(zero, max(left, 0), (multiplier.value, 0), min(max(-left, 0), 31))
-    return _Input(zero, left_shift, (multiplier.value, min(-shift, 31)))
+        return Brought(zero, max(left, 0), (multiplier.value, 0), min(max(-left, 0), 31))
+    return Brought(zero, left_shift, (multiplier.value, min(-shift, 31)))

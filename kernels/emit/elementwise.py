@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import rounding
+from .broadcast import Run, broadcast_runs, spread
 from .language import I8, I16, I32, Function, Value
 from .pieces import BLOCK, Narrowing, dot_pairs, each_block, unpack, widen
-from .plan import Compiled, Eight, Family, Finish, Place, Plan, result, source
+from .plan import Compiled, Eight, Family, Finish, Place, Plan, result
 from .target import Target
 
 
@@ -73,76 +74,6 @@ def _write_mul(f: Function, rule: str, ending: str, scalar: str) -> None:
 MUL = Family("mul", f"{ROW_SLOTS} a_zero b_zero *numbers finish", _write_mul)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """`rows` rows of `size` bytes: offsets of the first, bytes from row to row.
-
-    scalar   b is one byte a row
-    swapped  a is the second operand, b the first
-    """
-
-    a: int
-    b: int
-    out: int
-    size: int
-    rows: int
-    a_pitch: int
-    b_pitch: int
-    out_pitch: int
-    scalar: bool
-    swapped: bool
-
-    def part(self, start: int, end: int) -> Run:
-        """Of each row the bytes from `start` to `end`."""
-        b = self.b if self.scalar else self.b + start
-        return replace(self, a=self.a + start, b=b, out=self.out + start, size=end - start)
-
-
-def broadcast_runs(a: Sequence[int], b: Sequence[int]) -> list[Run]:
-    """Runs that cover the broadcast of two shapes.
-
-    ValueError where the shapes don't broadcast.
-    """
-    shape = np.broadcast_shapes(tuple(a), tuple(b))
-    rank = len(shape)
-    if 0 in shape:
-        return []
-    kinds: list[list[int]] = []  # [size, a moves, b moves] of merged axes
-    for axis in range(rank):
-        sizes = [s[axis - rank + len(s)] if axis - rank + len(s) >= 0 else 1 for s in (a, b)]
-        if shape[axis] == 1:
-            continue
-        moves = [int(size == shape[axis]) for size in sizes]
-        if kinds and kinds[-1][1:] == moves:
-            kinds[-1][0] *= shape[axis]
-        else:
-            kinds.append([shape[axis], *moves])
-    size, a_moves, b_moves = kinds.pop() if kinds else (1, 1, 1)
-    swapped = not a_moves
-    steps: list[tuple[int, int, int, int]] = []  # size, bytes in a, b, out of the axes outside the run
-    inner = [size if a_moves else 1, size if b_moves else 1, size]
-    for count, a_axis, b_axis in reversed(kinds):
-        steps.append((count, inner[0] if a_axis else 0, inner[1] if b_axis else 0, inner[2]))
-        inner = [inner[0] * (count if a_axis else 1), inner[1] * (count if b_axis else 1), inner[2] * count]
-    rows, a_pitch, b_pitch, _ = steps[0] if steps else (1, 0, 0, 0)
-    runs = []
-    for a_at, b_at, out_at in _positions(steps[1:]):
-        first, second = ((b_at, b_pitch), (a_at, a_pitch)) if swapped else ((a_at, a_pitch), (b_at, b_pitch))
-        scalar = not (a_moves and b_moves)
-        runs.append(Run(first[0], second[0], out_at, size, rows, first[1], second[1], size, scalar, swapped))
-    return runs
-
-
-def _positions(steps: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int, int, int]]:
-    if not steps:
-        yield 0, 0, 0
-        return
-    *inner, (count, a, b, out) = steps
-    for i in range(count):
-        for x, y, z in _positions(inner):
-            yield x + i * a, y + i * b, z + i * out
-
-
 def plan_binary(
     plan: Plan,
     family: Family,
@@ -152,14 +83,13 @@ def plan_binary(
     swapped: Mapping[str, int | Place],
 ) -> None:
     """Rows for runs; `swapped` are the numbers where a and b have changed places."""
-    for run in runs:
-        a, b = (source(1), source(0)) if run.swapped else (source(0), source(1))
+    for run, a, b in spread(plan, runs):
         plan.row(
             family,
             *words,
             "scalar" if run.scalar else "vector",
-            a=a + run.a,
-            b=b + run.b,
+            a=a,
+            b=b,
             out=result() + run.out,
             size=run.size,
             rows=run.rows,

@@ -12,12 +12,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .language import F32, I1, I32, I64, Function, Type, Value
+from .language import F32, I1, I8, I16, I32, I64, Function, Type, Value
 from .numbers import TYPES, lanes_of
 from .pieces import store
 from .plan import Compiled, Family, Plan, result, source
 from .target import Target
 
+SHORT = 16
+"""Bytes of a row for which one vector does."""
 Binary = Callable[[Value, Value], Value]
 
 
@@ -114,9 +116,10 @@ def plan_extreme(target: Target, which: str, type: str, outer: int, size: int, i
 def _write_place(f: Function, which: str, type: str, way: str, index: str) -> None:
     """The first place of the extreme number, as `index` i32 or i64; NaN loses against every number.
 
-    `along` is for integers, `lanes` for floats along the axis, `across` for both.
+    `short` is for up to 16 bytes, `along` for integers, `lanes` for floats along the axis, `across` for all.
     """
-    row, write = f.arguments(PLACE.slots), {"along": _place_along, "lanes": _place_in_lanes, "across": _place_across}
+    row = f.arguments(PLACE.slots)
+    write = {"short": _place_short, "along": _place_along, "lanes": _place_in_lanes, "across": _place_across}
     with f.loop(row.outer, a=row.a, out=row.out) as line:
         write[way](f, row, (line.a, line.out), TYPES[type], _beats(type, which), _first(type, which), TYPES[index])
         line.a, line.out = line.a + row.outer_pitch, line.out + row.out_pitch
@@ -146,6 +149,19 @@ def _place_along(
     place = f.call(f"llvm.cttz.{bits}", bits, search.found, f.constant(0, I1))
     place = (place.unsigned(I64) if bits.size < 8 else place) + (search.before - lanes)
     out.store(place if index == I64 else place.truncate(I32))
+
+
+def _place_short(
+    f: Function, row: SimpleNamespace, at: tuple[Value, Value], element: Type, beats: Binary, first: float, index: Type
+) -> None:
+    """A byte and its place as one number of 16 bits, of which the least is wanted."""
+    (a, out), numbers, bytes_ = at, _numbered(f, SHORT, I16), I8.x(SHORT)
+    read = a.load(bytes_)
+    read = read ^ -1 if first == 0 else read  # the largest byte is the least of the others
+    keys = (read.unsigned(I16) << 8) | numbers
+    inside = numbers < row.size.truncate(I16).splat(SHORT)
+    least = f.call(f"llvm.vector.reduce.umin.v{SHORT}i16", I16, inside.select(keys, -1))
+    out.store((least & 0xFF).unsigned(index))
 
 
 def _place_in_lanes(
@@ -207,6 +223,8 @@ def plan_place(target: Target, which: str, type: str, index: str, outer: int, si
     if outer * inner:
         along = inner == 1 and (type != "f32" or size >= 4)
         way = ("lanes" if type == "f32" else "along") if along else "across"
+        if along and type == "byte" and size <= SHORT:
+            way = "short"
         lanes = lanes_of(target, element) if along else target.lanes
         plan.row(
             PLACE,

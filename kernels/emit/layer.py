@@ -128,7 +128,9 @@ class Matrix:
 
 def _totals(values: Integers) -> npt.NDArray[np.int64]:
     """Sums per output channel."""
-    totals: npt.NDArray[np.int64] = values.reshape(len(values), -1).sum(1, dtype=np.int64)
+    rows = values.reshape(len(values), -1)
+    width = np.int32 if rows.shape[1] < 2**23 else np.int64  # |value| <= 2**8: int32 holds 2**23 terms
+    totals: npt.NDArray[np.int64] = rows.sum(1, dtype=width).astype(np.int64)
     return totals
 
 

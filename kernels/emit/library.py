@@ -13,6 +13,7 @@ from .plan import Family
 from .target import Target
 
 FAMILIES: dict[str, str] = {
+    "across": "resize",
     "add": "elementwise",
     "addfixed": "add_fixed",
     "bilinear": "resize",
@@ -25,6 +26,7 @@ FAMILIES: dict[str, str] = {
     "depthflat": "depthwise_flat",
     "depthrows": "depthwise_rows",
     "dequantize": "quantize",
+    "down": "resize",
     "dyngemm": "dynamic.gemm",
     "dynquantize": "dynamic.quantize",
     "dynscale": "dynamic.depthwise",
@@ -74,7 +76,10 @@ FAMILIES: dict[str, str] = {
     "walk": "walker",
     "widecolumns": "wide.depthwise",
     "widegemm": "wide.gemm",
+    "widepair": "wide.elementwise",
+    "widesoftmax": "wide.softmax",
     "widetaps": "wide.depthwise",
+    "widewindows": "wide.pool",
 }
 """The module in which each family is the one of its name."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .elementwise import broadcast_runs
+from .broadcast import broadcast_runs
 from .language import F32, I8, I16, I32, I64, Function, Type, Value
 from .lookup import LOOKUP
 from .pieces import BLOCK, store

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import reference
 from ..arrays import Float32Array, FloatingArray, Int16Array, Int64Array, IntegerArray
 from ..fixed_point import (
     INT32_MAX,
@@ -22,7 +23,6 @@ from ..fixed_point import (
 )
 from ..gemmlowp import exp_on_negative_values, get_reciprocal, log_on_values_above_one
 from ..lookup import lookup_int16, lookup_table_int16
-from . import activations
 
 _INPUT_BITS = 5
 """Differences to the row's largest number are Q5.26: exp(-32) is nothing."""
@@ -35,7 +35,7 @@ def softmax(x: FloatingArray, beta: float) -> FloatingArray:
     The powers that are divided have the type of x.
     """
     wide: Float32Array = x.astype(np.float32, copy=False)
-    powers = activations.exp((wide - _row_maximum(wide)) * np.float32(beta))
+    powers = reference.activations.exp((wide - _row_maximum(wide)) * np.float32(beta))
     total = np.add.accumulate(powers, axis=-1, dtype=np.float32)[..., -1:]
     return np.asarray(powers.astype(x.dtype).astype(np.float32) / total).astype(x.dtype, copy=False)
 
@@ -122,7 +122,7 @@ def rounded_half_up(x: FloatingArray) -> Int64Array:
 
 
 @cache
-def _tables_int16() -> tuple[Int16Array, Int16Array]:
+def tables_int16() -> tuple[Int16Array, Int16Array]:
     """exp(x) for x in [-10, 0] and 1 / (1 + x) for x in [0, 1], results in Q0.15."""
     unit = np.float64(65535)
     exponential = lookup_table_int16(np.exp, 10.0 / unit, 32767, 2.0 / unit, 0)
@@ -135,7 +135,7 @@ def softmax_int16(q: Int16Array, multiplier: int, shift: int) -> Int64Array:
 
     multiplier and shift: of scale * beta / (10 / 65535).
     """
-    exponential, reciprocal = _tables_int16()
+    exponential, reciprocal = tables_int16()
     difference = q.astype(np.int64) - q.max(axis=-1, keepdims=True).astype(np.int64)
     steps = multiply_by_quantized_multiplier(difference, multiplier, shift) + 32767
     powers = lookup_int16(np.clip(steps, -32768, 32767).astype(np.int16), exponential).astype(np.int64)

@@ -115,7 +115,7 @@ class _Graph:
         self.graphs = tuple(side.model.graphs[number] for side in sides)
         self.matched = counterparts(sides[0].model, sides[1].model, number)
         self.bridge = joined[number]
-        self.judge = Judge(sides, number, self.matched, self.bridge)
+        self.judge = Judge(sides, self.bridge)
         self.tallies = {i: _Tally() for i in computed(self.graphs[0]) if i in self.matched}
         self.owners = {i: node_of(sides[0].model, number, i) for i in self.tallies}
         self.others = {i: node_of(sides[1].model, number, self.matched[i]) for i in self.tallies}

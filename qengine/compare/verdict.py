@@ -64,10 +64,10 @@ class Pair:
 
 
 class Judge:
-    """Judges nodes of the first side's graph `graph`; counterparts: its tensors' indices in the second's."""
+    """Judges nodes of one graph of the first side."""
 
-    def __init__(self, sides: tuple[Side, Side], graph: int, counterparts: dict[int, int], bridge: Bridge) -> None:
-        self.sides, self.graph, self.counterparts, self.bridge = sides, graph, counterparts, bridge
+    def __init__(self, sides: tuple[Side, Side], bridge: Bridge) -> None:
+        self.sides, self.graph, self.bridge = sides, bridge.number, bridge
         self.kernels = Kernels(sides[0].model), Kernels(sides[1].model)
 
     def judge(self, pair: Pair) -> Judgement:
@@ -96,7 +96,10 @@ class Judge:
         side, recording = self.sides[which], pair.recordings[which]
         indices = one.outputs if which == 0 else two.outputs
         got = [recording.get(i) for i in indices]
-        seen = self._translated(recording) if which == 1 else recording
+        if which == 1:  # what its node read, by the first side's numbers
+            seen = {i: recording[j] for i, j in zip(one.inputs, two.inputs, strict=True) if j in recording}
+        else:
+            seen = dict(recording)
         worst = ""
         for profile in side.runner.profiles:
             try:
@@ -113,17 +116,11 @@ class Judge:
         changes = self._changes(one, two) if which == 1 else ""
         return Judgement(Verdict.FAULT, f"{worst}; the nodes differ: {changes}" if changes else worst)
 
-    def _translated(self, recording: Recording) -> Recording:
-        """The second side's tensors by the first side's numbers."""
-        return {i: recording[j] for i, j in self.counterparts.items() if j in recording}
-
-    def _same_inputs(self, pair: Pair, one: Node, two: Node) -> bool:
+    @staticmethod
+    def _same_inputs(pair: Pair, one: Node, two: Node) -> bool:
         a, b = pair.recordings
-        return all(
-            (i not in a) == (self.counterparts.get(i, -1) not in b)
-            and (i not in a or _equal(a[i], b[self.counterparts[i]]))
-            for i in one.inputs
-        )
+        pairs = zip(one.inputs, two.inputs, strict=True)
+        return all((i not in a) == (j not in b) and (i not in a or _equal(a[i], b[j])) for i, j in pairs)
 
     def _one_runner(self) -> bool:
         return self.sides[0].runner.profiles == self.sides[1].runner.profiles

@@ -10,6 +10,7 @@ from ..options import ActivationFunctionType
 from ..train.fit import fit
 from ..train.layers import Layers
 from ..train.optimizers import Adam
+from ..train.settings import TrainingSettings
 from ..train.trainer import Told
 
 EPOCHS = 20
@@ -33,6 +34,5 @@ def network(seed: int = 0) -> Model:
 
 def trained(digits: Digits, *, seed: int = 0, epochs: int = EPOCHS, progress: Told | None = None) -> Model:
     """The network trained on digits, as a float file holds it."""
-    return fit(
-        network(seed), digits.images, digits.labels, progress=progress, epochs=epochs, optimizer=Adam(3e-3), seed=seed
-    ).model
+    how = TrainingSettings(epochs=epochs, optimizer=Adam(3e-3), seed=seed)
+    return fit(network(seed), digits.images, digits.labels, progress=progress, settings=how).model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -77,7 +77,7 @@ class Elementwise(Op):
     def prepare(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
         """The step, as a look-up where it is a function of one number of few bits."""
         step, block = self.plan(specs, profile, context), self.block(specs, profile)
-        return with_lookup(step, specs, block) if block else step
+        return replace(with_lookup(step, specs, block) if block else step, pointwise=block == 1)
 
     def block(self, specs: Specs, profile: Profile) -> int:
         """Elements that a vector loop takes at a time which rounds in another way than the scalar loop for the rest.

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels.emit import wide as wider
 from ..kernels.emit.layer import Geometry
 from ..kernels.emit.rounding import FixedRule, FloatRule, RealRule, Rule
-from ..kernels.emit.wide.layer import WideRealRule, WideRule
 from ..kernels.reference.conv import Geometry as Reference
 from ..kernels.requantizers import ChannelSplit, DoubleRounding, Float32, Float64, HalfUp, Requantizer, Wide
 from ..model import Shape
@@ -38,14 +38,16 @@ def rule_of(requantize: Requantizer, channels: int, zero_point: int) -> Rule | s
     return FixedRule(each(multiplier, np.int32), each(shift, np.int32), away, zero_point)
 
 
-def wide_rule_of(requantize: Requantizer, channels: int, *, wide: bool) -> Rule | WideRule | WideRealRule | str:
+def wide_rule_of(
+    requantize: Requantizer, channels: int, *, wide: bool
+) -> Rule | wider.layer.WideRule | wider.layer.WideRealRule | str:
     """As `rule_of`, for sums of int16 activations, which are int64 where `wide`, else wrap in 32 bits."""
     match requantize:
         case Wide(multiplier, shift):
-            rule = WideRule(np.broadcast_to(multiplier, channels), np.broadcast_to(shift, channels))
+            rule = wider.layer.WideRule(np.broadcast_to(multiplier, channels), np.broadcast_to(shift, channels))
             return rule if (rule.total_shift > 0).all() else "no native kernel multiplies by 2**15 or more"
         case Float64(scale) if wide:
-            return WideRealRule(np.broadcast_to(np.asarray(scale, np.float64), channels))
+            return wider.layer.WideRealRule(np.broadcast_to(np.asarray(scale, np.float64), channels))
     return rule_of(requantize, channels, 0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ..kernels.emit.numbers import plan_choose, plan_negate, plan_pair, plan_tabulated_pair
+from ..kernels import emit
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.target import Target
 from ..model import TensorType
@@ -66,17 +66,19 @@ def native_scaled_comparison(
         return None
     tables = tuple(meaning(every_number(x)) for meaning, x in zip(meanings, (a, b), strict=True))
     first, second = (np.asarray(table, np.int32) for table in tables)
-    return lambda target: plan_tabulated_pair(target, name, known(a), known(b), (first, second), swapped=swapped)
+    return lambda target: emit.numbers.plan_tabulated_pair(
+        target, name, known(a), known(b), (first, second), swapped=swapped
+    )
 
 
 def _native_pair(name: str, specs: Specs, *, swapped: bool = False) -> Native:
     a, b = specs.input(0), specs.input(1)
-    return lambda target: plan_pair(target, name, ELEMENTS[a.type], known(a), known(b), swapped=swapped)
+    return lambda target: emit.numbers.plan_pair(target, name, ELEMENTS[a.type], known(a), known(b), swapped=swapped)
 
 
 def native_negation(specs: Specs) -> Native:
     """LOGICAL_NOT."""
-    return lambda target: plan_negate(target, specs.output().size)
+    return lambda target: emit.numbers.plan_negate(target, specs.output().size)
 
 
 def native_choice(specs: Specs) -> Native:
@@ -88,6 +90,6 @@ def native_choice(specs: Specs) -> Native:
         sizes = (operands[0].size, operands[1].size, operands[2].size)
         if any(own not in (1, size) for own in sizes):
             return "no native kernel chooses from operands that stretch along some dimensions"
-        return plan_choose(target, _BITS[operands[1].type.bits], sizes, size)
+        return emit.numbers.plan_choose(target, _BITS[operands[1].type.bits], sizes, size)
 
     return compiled

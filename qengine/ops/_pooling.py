@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import ModelError, Unsupported
+from ..kernels import emit
 from ..kernels.arrays import AnyArray, FloatingArray
 from ..kernels.emit import float32
 from ..kernels.emit.layer import Geometry
@@ -100,9 +101,11 @@ class Pool(Op):
         return Step(run, f"{self.name.lower()}_float32", macs=_work(specs, slides), compiled=compiled)
 
     def plan_integer(
-        self, specs: Specs, kernel: Callable[..., AnyArray], bounds: tuple[int, int], native: Native
+        self, specs: Specs, kernel: Callable[..., AnyArray], bounds: tuple[int, int], native: Native, wide: str
     ) -> Step:
-        """A Step of `kernel(x, slides)`, clamped; `native` plans its emitted twin over 8-bit tensors."""
+        """A Step of `kernel(x, slides)`, clamped; `native` plans its emitted twin over 8-bit tensors. `wide`: what the
+        kernels call it over 16-bit ones.
+        """
         x = specs.input(0)
         slides, dtype = self.slides(x), x.type.dtype
 
@@ -110,8 +113,8 @@ class Pool(Op):
             return np.clip(kernel(x, slides), *bounds).astype(dtype)
 
         def compiled(target: Target) -> Compiled | str:
-            if x.type not in (TensorType.INT8, TensorType.UINT8):
-                return "no native kernel for these types"
+            if x.type is TensorType.INT16:
+                return emit.wide.pool.plan_pool(target, wide, _geometry(specs, slides), *bounds)
             return native(target, _geometry(specs, slides), Eight(x.type is TensorType.INT8, 0), *bounds)
 
         kernel_name = f"{self.name.lower()}_{x.type.name.lower()}"

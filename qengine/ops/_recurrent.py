@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import ModelError
+from ..kernels import reference
 from ..kernels.arrays import AnyArray
 from ..kernels.reference import eigen_floats
 from ..kernels.reference.conv import clamped
-from ..kernels.reference.matrices import Diagonal, DynamicMatrix, FloatMatrix, Matrix
 from ..model import TensorType
 from ..op import Spec
 from ..options import ActivationFunctionType as Fused
@@ -32,10 +32,10 @@ def check_variable(spec: Spec, where: str) -> None:
         raise ModelError("expected a variable tensor, got one that keeps nothing", where)
 
 
-def matrix_of(array: AnyArray, spec: Spec, where: str, *, asymmetric: bool) -> Matrix:
+def matrix_of(array: AnyArray, spec: Spec, where: str, *, asymmetric: bool) -> reference.matrices.Matrix:
     """Weights as a cell's kernel takes them. Old files call signed weights UINT8. A vector is a diagonal."""
     if array.ndim == 1:
-        return Diagonal(array)
+        return reference.matrices.Diagonal(array)
     if spec.type is TensorType.FLOAT32:
-        return FloatMatrix(array)
-    return DynamicMatrix(array.view(np.int8), scale_of(spec, where), asymmetric=asymmetric)
+        return reference.matrices.FloatMatrix(array)
+    return reference.matrices.DynamicMatrix(array.view(np.int8), scale_of(spec, where), asymmetric=asymmetric)

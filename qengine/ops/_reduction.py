@@ -107,9 +107,10 @@ class Reduction(Op):
             parts = parts_of(specs)
             if isinstance(parts, str):
                 return parts
-            if x.type is T.INT16:
-                return "no native kernel for these types"
             outer, reduced, inner = parts
+            if x.type is T.INT16:
+                wide = rule_of(mean_rule(x.scale / output.scale, reduced), 1, 0)
+                return wide if isinstance(wide, str) else emit.wide.pool.plan_mean(target, *parts, wide)
             x_point = zero_point_of(x, "inputs[0]")
             rule: Requantizer
             axes = resolved(np.asarray(specs.input(1).value), len(known(x)))

@@ -76,22 +76,26 @@ def plan_quantized(
     if wide and pot and None not in exponents:
         shift_a, shift_b = _shifts(specs, [exponent or 0 for exponent in exponents], sign)
         rule, why = partial(add_power_of_two, shift_a=shift_a, shift_b=shift_b, sign=sign), "scales are powers of two"
-    elif profile is Profile.XNNPACK:
+        bounds = quantized_bounds(output, fused, profile)
+
+        def shifted(target: Target) -> Compiled:
+            return emit.wide.elementwise.plan_pot(target, known(a), known(b), (shift_a, shift_b), sign, *bounds)
+
+        return quantized(name, rule, output, bounds, why, shifted)
+    if profile is Profile.XNNPACK:
         floats = FloatScales.of(scales, points, sign)
         bounds = quantized_bounds(output, fused, profile)
         rule, native = partial(add_float_scales, scales=floats), _native(specs, floats, bounds)
         return quantized(name, rule, output, bounds, "XNNPACK's multipliers", native)
-    else:
-        common = CommonScale.of(scales, points, 15 if wide else 20)
-        if sign == 1 and common.output.shift > 0:
-            raise ModelError(f"expected a scale above {2 ** (1 - common.left_shift)} times the inputs'", "outputs[0]")
-        scalar = partial(add_scalar, scale=common, sign=sign)
-        fast = profile is Profile.OPTIMIZED and sign == 1
-        bounds = quantized_bounds(output, fused, profile)
-        native = partial(_plan_fixed, specs=specs, scale=common, sign=sign, bounds=bounds, fast=fast)
-        rule = partial(add_optimized, scale=common) if fast else scalar
-        return quantized(name, rule, output, bounds, "twice the larger input scale", native)
-    return quantized(name, rule, output, quantized_bounds(output, fused, profile), why)
+    common = CommonScale.of(scales, points, 15 if wide else 20)
+    if sign == 1 and common.output.shift > 0:
+        raise ModelError(f"expected a scale above {2 ** (1 - common.left_shift)} times the inputs'", "outputs[0]")
+    scalar = partial(add_scalar, scale=common, sign=sign)
+    fast = profile is Profile.OPTIMIZED and sign == 1
+    bounds = quantized_bounds(output, fused, profile)
+    native = partial(_plan_fixed, specs=specs, scale=common, sign=sign, bounds=bounds, fast=fast)
+    rule = partial(add_optimized, scale=common) if fast else scalar
+    return quantized(name, rule, output, bounds, "twice the larger input scale", native)
 
 
 def _native(specs: Specs, scales: FloatScales, bounds: tuple[int, int]) -> Native:
@@ -111,7 +115,9 @@ def _plan_fixed(
 ) -> Compiled | str:
     a, b, output = specs.input(0), specs.input(1), specs.output()
     if output.type is T.INT16:
-        return "no native kernel for these types"
+        alike = _squeezed(known(a)) == _squeezed(known(b))
+        blocks = emit.add_fixed.Vectors(inner_loop(known(a), known(b)).length, 16, True) if fast and alike else None
+        return emit.wide.elementwise.plan_sum(target, known(a), known(b), scale, sign, *bounds, blocks)
     vectors = None
     if fast:
         loop = inner_loop(known(a), known(b))
@@ -121,6 +127,11 @@ def _plan_fixed(
             return "sums may wrap in 16 bits"
     operands = known(a), known(b), eight(a), eight(b), eight(output)
     return emit.add_fixed.plan_add_fixed(target, *operands, scale, sign, *bounds, vectors)
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without leading dimensions of 1."""
+    return shape[next((i for i, length in enumerate(shape) if length != 1), len(shape)) :]
 
 
 def _shifts(specs: Specs, exponents: list[int], sign: Sign) -> tuple[int, int]:

@@ -31,4 +31,4 @@ class AveragePool2D(Pool):
             kernel = profile.pick(reference=average_pool_float32, xnnpack=reference.xnnpack_floats.average_pool)
             return self.plan_float(specs, profile, kernel, float32.pool.plan_average_pool)
         bounds = self.bounds(specs.output(), profile)
-        return self.plan_integer(specs, average_pool_integer, bounds, emit.pool.plan_average_pool)
+        return self.plan_integer(specs, average_pool_integer, bounds, emit.pool.plan_average_pool, "average")

@@ -46,7 +46,7 @@ class MaxPool2D(Pool):
             _check_same(x, output)
         lowest = np.iinfo(x.type.dtype).min
         kernel = partial(max_pool, larger=np.maximum, lowest=lowest)
-        return self.plan_integer(specs, kernel, self.bounds(output, profile), emit.pool.plan_max_pool)
+        return self.plan_integer(specs, kernel, self.bounds(output, profile), emit.pool.plan_max_pool, "largest")
 
 
 def _check_same(x: Spec, output: Spec) -> None:

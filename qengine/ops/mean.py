@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import ModelError
+from ..kernels import reference
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
-from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.reduction import (
     count_of,
     mean_float32,
@@ -43,7 +43,7 @@ class Mean(Reduction):
         self.check(specs, T.FLOAT32, T.INT32, T.INT64, T.INT8, T.UINT8, T.INT16)
         kind = specs.input(0).type
         if kind is T.FLOAT32:
-            kernel: Kernel = profile.pick(reference=mean_float32, xnnpack=xnnpack_floats.means)
+            kernel: Kernel = profile.pick(reference=mean_float32, xnnpack=reference.xnnpack_floats.means)
             return self.steps(specs, kernel, native=self.native_float_sum(specs, profile, mean=True))
         if kind in (T.INT32, T.INT64):
             return self.steps(specs, mean_integer)

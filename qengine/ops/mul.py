@@ -10,6 +10,7 @@ import numpy as np
 
 from ..delegate import takes_fused
 from ..errors import ModelError
+from ..kernels import emit
 from ..kernels.arrays import AnyArray
 from ..kernels.emit.elementwise import plan_mul
 from ..kernels.emit.plan import Compiled
@@ -137,7 +138,10 @@ def _plan_native(
 ) -> Compiled | str:
     a, b, output = specs.input(0), specs.input(1), specs.output()
     if output.type is T.INT16:
-        return "no native kernel for these types"
+        wide = rule_of(rule, 1, 0)
+        return (
+            wide if isinstance(wide, str) else emit.wide.elementwise.plan_mul(target, known(a), known(b), wide, *bounds)
+        )
     if narrow and 2**16 * a.scale * b.scale / output.scale > 2**15 - 512:
         return "products may wrap in 16 bits"
     native = rule_of(rule, 1, eight(output).zero_point)

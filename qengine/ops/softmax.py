@@ -11,13 +11,13 @@ import numpy as np
 
 from ..delegate import FLOATS
 from ..errors import ModelError
+from ..kernels import emit, reference
 from ..kernels.arrays import AnyArray, Int64Array
 from ..kernels.emit.plan import Compiled
 from ..kernels.emit.softmax import plan_softmax, plan_softmax_fixed
 from ..kernels.emit.target import Target
 from ..kernels.fixed_point import quantize_multiplier
 from ..kernels.profile import Profile
-from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.softmax import (
     FixedInput,
     power_table,
@@ -27,6 +27,7 @@ from ..kernels.reference.softmax import (
     softmax_fixed_point,
     softmax_int16,
     softmax_table,
+    tables_int16,
 )
 from ..model import Shape, TensorType
 from ..native import eight
@@ -74,7 +75,7 @@ class Softmax(Elementwise):
         if x.type in FLOATS:
             exact = profile is Profile.XNNPACK and x.type is T.FLOAT32
             native = None if profile is Profile.REFERENCE else native_softmax(specs, self.beta, xnnpack=exact)
-            rule = xnnpack_floats.softmax if exact else partial(softmax, beta=self.beta)
+            rule = reference.xnnpack_floats.softmax if exact else partial(softmax, beta=self.beta)
             return plain("softmax", rule, output, native=native)
         if x.type is T.INT16:
             return self._plan_int16(specs)
@@ -92,7 +93,12 @@ class Softmax(Elementwise):
         scaled = float(scale_of(specs.input(0), "inputs[0]") * np.float32(self.beta))
         multiplier, shift = quantize_multiplier(scaled / (10.0 / 65535.0))
         rule = partial(softmax_int16, multiplier=multiplier, shift=shift)
-        return quantized("softmax", rows(rule), specs.output(), (0, 32767))
+
+        def native(target: Target) -> Compiled | str:
+            *outer, size = known(specs.input(0)) or (1,)
+            return emit.wide.softmax.plan_softmax(target, volume(outer), size, multiplier, shift, tables_int16())
+
+        return quantized("softmax", rows(rule), specs.output(), (0, 32767), native=native)
 
     def _plan_fixed_point(self, scale: float, shape: Shape, output: Spec) -> Step:
         low, _ = limits_of(output)

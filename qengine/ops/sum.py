@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import Unsupported
+from ..kernels import reference
 from ..kernels.arrays import AnyArray
 from ..kernels.profile import Profile
-from ..kernels.reference import xnnpack_floats
 from ..kernels.reference.reduction import reduced, rescaled, sum_in_float32, sum_in_float32_even
 from ..kernels.requantizers import DoubleRounding
 from ..op import Free, Graphs, Rule, Specs, Step, Versions
@@ -41,7 +41,7 @@ class Sum(Reduction):
         if x.type not in QUANTIZED:
             native = self.native_float_sum(specs, profile, mean=False) if x.type is T.FLOAT32 else None
             if native is not None and profile is Profile.XNNPACK:
-                return self.steps(specs, xnnpack_floats.sums, native=native)
+                return self.steps(specs, reference.xnnpack_floats.sums, native=native)
             return self.steps(specs, partial(reduced, np.add, initial=0), native=native)
         points = zero_point_of(x, "inputs[0]"), zero_point_of(output, "outputs[0]")
         if profile is Profile.REFERENCE:

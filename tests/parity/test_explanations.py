@@ -1,6 +1,6 @@
 """Explanations of random elements of every quantized operator, held to what the kernels compute.
 
-By default one case of each operator and combination of types; QENGINE_CORPUS=all takes every case.
+By default one case of each operator, with int8 where it has that; QENGINE_CORPUS=all takes every case.
 """
 
 from __future__ import annotations
@@ -47,7 +47,15 @@ def chosen() -> dict[str, tuple[Case, int]]:
                 given = [i for i in node.inputs if i >= 0 and not graph.tensors[i].is_constant] or [node.outputs[0]]
                 types = "_".join(graph.tensors[i].type.name.lower() for i in (given[0], node.outputs[0]))
                 found.setdefault(f"{node.op.name}_{types}" + (f"_{name}" if EVERYTHING else ""), (case, number))
-    return found
+    if EVERYTHING:
+        return found
+    order = sorted(found, key=lambda name: not name.endswith("_int8_int8"))
+    first = {operator_of(*found[name]): name for name in reversed(order)}
+    return {name: pair for name, pair in found.items() if first[operator_of(*pair)] == name}
+
+
+def operator_of(case: Case, node: int) -> str:
+    return case.model().graphs[0].nodes[node].op.name
 
 
 CHOSEN = chosen()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..elementwise import broadcast_runs
+from ..broadcast import broadcast_runs, spread
 from ..language import F32, Function, Value
 from ..pieces import BLOCK, store
 from ..plan import Compiled, Family, Plan, float_bits, result, source
@@ -203,8 +203,7 @@ def plan_binary(
 ) -> Compiled:
     """One of BINARY with any broadcast. swapped: of b and a. flush: subnormal operands count as 0."""
     plan = Plan(target)
-    for run in broadcast_runs(a_shape, b_shape):
-        a, b = (source(1), source(0)) if run.swapped else (source(0), source(1))
+    for run, a, b in spread(plan, broadcast_runs(a_shape, b_shape), 4):
         plan.row(
             BINARY_FAMILY,
             name,
@@ -212,8 +211,8 @@ def plan_binary(
             "yes" if flush else "no",
             "scalar" if run.scalar else "vector",
             clamp.word,
-            a=a + 4 * run.a,
-            b=b + 4 * run.b,
+            a=a,
+            b=b,
             out=result() + 4 * run.out,
             size=run.size,
             rows=run.rows,

@@ -11,7 +11,10 @@ from ...first_use import modules_of
 
 if TYPE_CHECKING:
     from . import depthwise as depthwise
+    from . import elementwise as elementwise
     from . import layer as layer
+    from . import pool as pool
     from . import products as products
+    from . import softmax as softmax
 
 __getattr__ = modules_of(__name__)

@@ -121,58 +121,65 @@ WIDE_COLUMNS = Family(
 
 
 def _plan_columns(plan: Plan, geometry: Geometry, layer: Layer, image: Place, number: int) -> None:
-    """Rows for a padded image, its columns rolling."""
-    (out_height, out_width, channels), lanes = geometry.output, plan.target.lanes
-    (tall, wide), (stride_y, stride_x) = geometry.window, geometry.stride
-    lanes = next(n for n in (4, 8, 16) if n == lanes or 2 * n >= channels)
-    blocks = -(-channels // (2 * lanes))
-    order = np.array([column(2, j, e) for j in range(2) for e in range(lanes)])
-    chosen = np.arange(blocks)[:, None] * 2 * lanes + order
-    chosen = np.where(chosen < channels, chosen, -1)
-    weights = np.zeros((tall + tall % 2, wide, channels + 1), np.int16)
-    weights[:tall, :, :channels] = layer.weights.reshape(tall, wide, channels)
-    packed = weights[:, :, chosen].reshape(-1, 2, wide, blocks, 2 * lanes).transpose(3, 2, 0, 4, 1)
-    fold = np.zeros(channels, np.int64)
-    parameters = np.concatenate([layer.parameters(fold, own.reshape(2, lanes)) for own in chosen])
+    """Rows for a padded image, its columns rolling: whole blocks of channels, then the rest in narrower vectors."""
+    (out_height, out_width, channels), (tall, wide) = geometry.output, geometry.window
     pitch = (sum(geometry.padding[1]) + geometry.input[1]) * channels * 2
-    plan.row(
-        WIDE_COLUMNS,
-        lanes,
-        tall,
-        wide,
-        stride_x,
-        layer.piece,
-        layer.ending,
-        a=image,
-        a_row=pitch * geometry.dilation[0],
-        pixel=2 * channels,
-        w=plan.constant(packed),
-        parameters=plan.constant(parameters),
-        out=result() + 2 * number * out_height * out_width * channels,
-        out_pixel=2 * channels,
-        columns=channels,
-        low=layer.low,
-        top=layer.high,
-        pixels=out_width,
-        lines=out_height,
-        a_line=pitch * stride_y,
-        out_line=2 * out_width * channels,
-        blocks=blocks,
-        work=out_height * out_width * blocks * (2 * tall * wide + 30),
-    )
-    plan.divisible(WIDE_COLUMNS, "lines", a=pitch * stride_y, out=2 * out_width * channels)
+    for first, lanes, blocks in _blocks(plan.target, channels):
+        order = np.array([column(2, j, e) for j in range(2) for e in range(lanes)])
+        chosen = first + np.arange(blocks)[:, None] * 2 * lanes + order
+        chosen = np.where(chosen < channels, chosen, -1)
+        weights = np.zeros((tall + tall % 2, wide, channels + 1), np.int16)
+        weights[:tall, :, :channels] = layer.weights.reshape(tall, wide, channels)
+        packed = weights[:, :, chosen].reshape(-1, 2, wide, blocks, 2 * lanes).transpose(3, 2, 0, 4, 1)
+        fold = np.zeros(channels, np.int64)
+        parameters = np.concatenate([layer.parameters(fold, own.reshape(2, lanes)) for own in chosen])
+        plan.row(
+            WIDE_COLUMNS,
+            lanes,
+            tall,
+            wide,
+            geometry.stride[1],
+            layer.piece,
+            layer.ending,
+            a=image + 2 * first,
+            a_row=pitch * geometry.dilation[0],
+            pixel=2 * channels,
+            w=plan.constant(packed),
+            parameters=plan.constant(parameters),
+            out=result() + 2 * (number * out_height * out_width * channels + first),
+            out_pixel=2 * channels,
+            columns=channels - first,
+            low=layer.low,
+            top=layer.high,
+            pixels=out_width,
+            lines=out_height,
+            a_line=pitch * geometry.stride[0],
+            out_line=2 * out_width * channels,
+            blocks=blocks,
+            work=out_height * out_width * blocks * (2 * tall * wide + 30),
+        )
+        plan.divisible(WIDE_COLUMNS, "lines", a=pitch * geometry.stride[0], out=2 * out_width * channels)
 
 
-def _rolls(geometry: Geometry, lanes: int) -> bool:
+def _blocks(target: Target, channels: int) -> list[tuple[int, int, int]]:
+    """(first channel, lanes, blocks of twice as many channels): whole vectors, and the narrowest that hold the rest."""
+    whole, rest = divmod(channels, 2 * target.lanes)
+    found = [(0, target.lanes, whole)] if whole else []
+    if rest:
+        found.append((channels - rest, next(n for n in (4, 8, 16) if 2 * n >= rest), 1))
+    return found
+
+
+def _rolls(geometry: Geometry, target: Target) -> bool:
     """Whether columns should roll: weights that registers hold, and few lanes without a channel."""
     (tall, wide), stride, channels = geometry.window, geometry.stride[1], geometry.output[2]
-    wasted = -(-channels // (2 * lanes)) * 2 * lanes
+    vectors = sum(blocks * (1 if lanes == target.lanes else 0.6) for _, lanes, blocks in _blocks(target, channels))
     return (
         (tall + 1) // 2 * wide <= 6
         and wide > 1
         and geometry.dilation[1] == 1
         and stride <= 2
-        and (stride > 1 or 5 * wasted <= 8 * channels)
+        and (stride > 1 or vectors * 2 * target.lanes <= 1.6 * channels)
     )
 
 
@@ -188,7 +195,7 @@ def plan_depthwise(target: Target, geometry: Geometry, layer: Layer) -> Compiled
     taps = taps_y * taps_x
     if taps > MOST_TAPS:
         return f"sums of {taps} products beyond int32"
-    if _rolls(geometry, target.lanes):
+    if _rolls(geometry, target):
         for n in range(geometry.batch):
             _plan_columns(plan, geometry, layer, _image(plan, geometry, n), n)
         return plan.done("two rows at a time, with rolling columns")
