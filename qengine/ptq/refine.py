@@ -22,7 +22,7 @@ import numpy as np
 from ..model import Buffer, Graph, Model, Node, Shape, Tensor, TensorType
 from ..op import Array
 from ..options import ActivationFunctionType, Padding
-from .balance import Balance, balanced, balances
+from .balance import BALANCED, Balance, balanced, balances
 from .constants import operator
 from .correct import corrected
 from .fuse import with_options
@@ -144,7 +144,7 @@ class _Refining:
         """Says so in the name of a tensor with other numbers: whoever compares models goes by names."""
         graph = self.graphs[number]
         names = {tensor.name for tensor in graph.tensors}
-        name = f"{graph.tensors[index].name or 'tensor'}/balanced"
+        name = (graph.tensors[index].name or "tensor") + BALANCED
         while name in names:
             name += "_"
         tensors = (*graph.tensors[:index], replace(graph.tensors[index], name=name), *graph.tensors[index + 1 :])

@@ -106,6 +106,17 @@ def test_quantizing_is_no_fault_and_its_error_is_measured() -> None:
     assert result.nodes[-1].max_lsb is not None
 
 
+def test_another_scale_is_named() -> None:
+    graph = INT8.graphs[0]
+    (i,) = graph.nodes[2].outputs
+    tensors = [replace(t, quantization=Quantization.of(0.07, 1)) if k == i else t for k, t in enumerate(graph.tensors)]
+    changed = replace(INT8, graphs=(replace(graph, tensors=tuple(tensors)),))
+    first = compare(INT8, changed, SAMPLES).first_difference
+    assert first is not None
+    assert (first.name, first.verdict) == ("sum", Verdict.QUANTIZED)
+    assert first.reason.endswith("steps of 0.06 from -7.74 to 7.56 and steps of 0.07 from -9.03 to 8.82")
+
+
 def test_weights_that_are_not_just_rounded_are_a_fault() -> None:
     result = compare(FLOAT, with_changed_weight(INT8, 6), SAMPLES)
     assert [fault.name for fault in result.faults] == ["dense"]
