@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import ModelError
 from ..kernels.arrays import AnyArray
 from ..kernels.reference.conv import clamped
@@ -13,6 +15,8 @@ from ..model import TensorType
 from ..op import Op, Spec
 from ..options import ActivationFunctionType, Padding
 from ..shapes import known, volume, window
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +48,17 @@ class Volumes(Op):
         return tuple(found)
 
     def clamp(self, x: AnyArray) -> AnyArray:
-        return clamped(x, *self.fused_activation_function.bounds)
+        """The fused activation, and where that is none a clamp to the finite numbers. NaN stays."""
+        return clamped(x, *self._bounds)
+
+    def clamp_vectors(self, x: AnyArray) -> AnyArray:
+        """`clamp` as vector instructions have it: NaN becomes the upper bound."""
+        return np.where(np.isnan(x), np.float32(self._bounds[1]), self.clamp(x))
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        low, high = self.fused_activation_function.bounds
+        return max(low, -LARGEST), min(high, LARGEST)
 
 
 def check_types(operands: Sequence[tuple[Spec, str]], bias: Spec | None, channels: int, where: str) -> None:

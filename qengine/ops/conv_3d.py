@@ -39,10 +39,11 @@ class Conv3D(Volumes):
         operands = [(x, "inputs[0]"), (filters, "inputs[1]"), (specs.output(), "outputs[0]")]
         check_types(operands, specs.optional(2), outputs, "inputs[2]")
         slides = self.slides(lengths, sizes)
+        clamp = self.clamp if profile is Profile.REFERENCE else self.clamp_vectors
 
         def run(x: AnyArray, filters: AnyArray, bias: AnyArray | None = None) -> AnyArray:
             sums = conv_3d(x, filters, slides)
-            return self.clamp(sums if bias is None else sums + bias)
+            return clamp(sums if bias is None else sums + bias)
 
         macs = volume(specs.output().shape or ()) * volume(sizes) * of_rank(x, 5, "inputs[0]")[4]
         return Step(run, "conv_3d_float32", macs=macs)

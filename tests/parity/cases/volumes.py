@@ -41,6 +41,24 @@ def convolve(at: int, transpose: bool, padding: Padding, size: Three, strides: T
     return Case(name, build, inputs if transpose and asked else None, within=1e-4)
 
 
+def not_finite(transpose: bool, activation: ActivationFunctionType) -> Case:
+    """Infinity and NaN come in; what goes out is finite, or NaN."""
+    options = (Padding.SAME, 1, 1, 1, activation)
+
+    def build(b: Builder, rng: np.random.Generator) -> Sequence[Operand]:
+        filters, x = b.constant(rng.normal(0, 1, (1, 1, 2, 2, 2)).astype(np.float32)), b.input("x", (1, 3, 4, 5, 2))
+        if not transpose:
+            return [b.add(Conv3D(*options), [x, filters, None])]
+        return [b.add(Conv3DTranspose(*options), [[1, 3, 4, 5, 2], filters, x, None], type="float32")]
+
+    def inputs(rng: np.random.Generator) -> Sequence[Array]:
+        x = rng.normal(0, 3, (1, 3, 4, 5, 2)).astype(np.float32)
+        x.reshape(-1)[[3, 20, 70, 90]] = np.inf, -np.inf, np.nan, 3e38
+        return [x]
+
+    return Case(f"{'spread' if transpose else 'convolve'}_not_finite_{activation.name.lower()}", build, inputs)
+
+
 def cases() -> Iterator[Case]:
     shapes: list[tuple[Three, Three, Three]] = [
         ((1, 1, 1), (1, 1, 1), (1, 1, 1)),
@@ -53,6 +71,9 @@ def cases() -> Iterator[Case]:
         for padding in Padding:
             for transpose in (False, True):
                 yield convolve(at, transpose, padding, size, strides, dilations)
+    for transpose in (False, True):
+        for activation in ACTIVATIONS:
+            yield not_finite(transpose, activation)
 
 
 CASES = list(cases())
