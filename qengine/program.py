@@ -108,9 +108,7 @@ class Runtime:
             self._prepared.pop(next(iter(self._prepared)))
         return [program.specs[index] for index in program.graph.outputs], program.call
 
-    def rounds(
-        self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]
-    ) -> Callable[[Sequence[Array], int], list[Array] | None] | None:
+    def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> Rounds | None:
         """Two other graphs as a loop on arrays that stay where they are; None where that can't be or all is watched."""
         if self.after is not None or self.keep_all:
             return None
@@ -118,7 +116,7 @@ class Runtime:
         programs = [self._prepared.get((graph, key)) for graph in (condition, body)]
         if programs[0] is None or programs[1] is None or not Rounds.suit(programs[0], programs[1]):
             return None
-        return Rounds(programs[0], programs[1], sources, self.target).run
+        return Rounds(programs[0], programs[1], sources, self.target)
 
     def _prepare(self, graph: int, inputs: Sequence[Spec]) -> Program:
         if graph in self._preparing:
