@@ -49,11 +49,11 @@ def measure_kind(kind: str, seeds: int) -> dict[str, Any]:
     train, test = (part.images / 16 for part in load_digits())
     rows: dict[str, list[float]] = {"float": []}
     for seed in range(seeds):
-        how = {"optimizer": qe.Adam(2e-3), "epochs": MORE, "seed": seed}
+        how: dict[str, Any] = {"optimizer": qe.Adam(2e-3), "epochs": MORE, "seed": seed, "validation": 0}
         first = qe.fit(
             KINDS[kind]((8, 8, 1), 8, seed=seed), train, train, epochs=EPOCHS, optimizer=qe.Adam(5e-3), seed=seed
         )
-        real = qe.fit(first.model, train, train, **how).model
+        real = qe.fit(first.model, train, train, **how | {"validation": None}).model
         error = float(reconstruction_errors(real, test).mean())
         rows["float"].append(error)
         for name, (bits, scheme) in RECIPES.items():

@@ -203,19 +203,8 @@ class Program:
             value,
             tensor.is_variable,
             tensor.name,
-            block_scale=self._block_scale(tensor),
+            block_scale=block_scale_of(self.graph, tensor),
         )
-
-    def _block_scale(self, tensor: Tensor) -> Array | None:
-        """The scales of a tensor quantized in blocks: a constant of the graph, as one row of scales a row of values."""
-        details = None if tensor.quantization is None else tensor.quantization.details
-        if not isinstance(details, Blockwise) or not 0 <= details.scales < len(self.graph.tensors):
-            return None
-        scales = self.graph.tensors[details.scales]
-        if scales.type is not TensorType.FLOAT16 or not scales.is_constant:
-            return None
-        rows, size = (tensor.shape or (0,))[0], scales.array.size
-        return scales.array.reshape(rows, -1) if rows and size % rows == 0 else None
 
     @staticmethod
     def _constant(tensor: Tensor) -> Array:
@@ -525,6 +514,18 @@ class Program:
     def steps(self) -> Sequence[Prepared]:
         """The nodes in order, with what was planned for each."""
         return self._steps
+
+
+def block_scale_of(graph: Graph, tensor: Tensor) -> Array | None:
+    """The scales of a tensor quantized in blocks: a constant of its graph, as one row of scales a row of values."""
+    details = None if tensor.quantization is None else tensor.quantization.details
+    if not isinstance(details, Blockwise) or not 0 <= details.scales < len(graph.tensors):
+        return None
+    scales = graph.tensors[details.scales]
+    if scales.type is not TensorType.FLOAT16 or not scales.is_constant:
+        return None
+    rows, size = (tensor.shape or (0,))[0], scales.array.size
+    return scales.array.reshape(rows, -1) if rows and size % rows == 0 else None
 
 
 def plan_node(op: Op, specs: Specs, profile: Profile, context: Graphs) -> tuple[Step, tuple[Spec, ...]]:

@@ -10,7 +10,7 @@ from .errors import ModelError
 from .kernels.profile import Profile
 from .model import Buffer, External, Graph, Model, Node, Quantization, Tensor
 from .op import Spec, Specs, Step
-from .program import Program, Runtime, plan_node
+from .program import Program, Runtime, block_scale_of, plan_node
 from .sparsity import dense
 
 
@@ -206,7 +206,7 @@ class NodeAlone:
 def prepare_alone(runtime: Runtime, number: int) -> Iterator[NodeAlone]:
     """The nodes of a graph in order, each prepared with what is known of the shapes before it."""
     graph = runtime.model.graphs[number]
-    specs = [_spec(tensor, f"$.subgraphs[{number}].tensors[{i}]") for i, tensor in enumerate(graph.tensors)]
+    specs = [_spec(graph, i, f"$.subgraphs[{number}].tensors[{i}]") for i in range(len(graph.tensors))]
     for index, node in enumerate(graph.nodes):
         alone = _prepared(runtime, NodeAlone(number, index, node, _operands(node, specs), None))
         for i, spec in zip(node.outputs, alone.specs.outputs, strict=True):
@@ -214,14 +214,17 @@ def prepare_alone(runtime: Runtime, number: int) -> Iterator[NodeAlone]:
         yield alone
 
 
-def _spec(tensor: Tensor, place: str) -> Spec:
-    value = None
+def _spec(graph: Graph, index: int, place: str) -> Spec:
+    tensor, value = graph.tensors[index], None
     if tensor.is_constant and isinstance(tensor.data, Buffer):
         try:
             value = tensor.array if tensor.sparsity is None else dense(tensor)
         except ValueError as error:
             raise ModelError(str(error), place) from error
-    return Spec(tensor.shape or (), tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name)
+    scale = block_scale_of(graph, tensor)
+    return Spec(
+        tensor.shape or (), tensor.type, tensor.quantization, value, tensor.is_variable, tensor.name, block_scale=scale
+    )
 
 
 def _operands(node: Node, specs: list[Spec]) -> Specs:

@@ -38,6 +38,16 @@ def logistic(x: Float32Array) -> Float32Array:
     return np.asarray(np.where(x < F(-104), F(0), power / (F(1) + power)), F)
 
 
+def logistic_by_fours(x: Float32Array) -> Float32Array:
+    """`logistic` of each row (.., c) as a loop over it has it: by fours; the rest is e / (1 + e) for e = exp(x).
+
+    To the last bit, but for one in some thousands of that rest, where the C library's exp is not the nearest number.
+    """
+    whole = x.shape[-1] // 4 * 4
+    power = np.exp(np.minimum(x[..., whole:], F(16.6355324)).astype(np.float64)).astype(F)
+    return np.concatenate([logistic(x[..., :whole]), power / (F(1) + power)], axis=-1)
+
+
 def _horner(x: Float32Array, coefficients: tuple[float, ...]) -> Float32Array:
     result = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:

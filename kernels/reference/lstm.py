@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray, Float32Array
+from .eigen_floats import logistic_by_fours
 from .matrices import Diagonal, DynamicMatrix, Matrix
 
 Function = Callable[[AnyArray], AnyArray]
@@ -50,9 +51,9 @@ class Cell:
     projection_clip: float = 0.0
 
 
-def sigmoid(x: AnyArray) -> AnyArray:
-    one = x.dtype.type(1)
-    return np.asarray(one / (one + np.exp(-x)))
+def sigmoid(x: AnyArray, *, together: bool) -> AnyArray:
+    """The logistic function (b, c), row by row or as one row."""
+    return logistic_by_fours(x.reshape(1, -1) if together else x).reshape(x.shape)
 
 
 def normalized(x: Float32Array) -> Float32Array:
@@ -74,7 +75,8 @@ def lstm(
 ) -> Float32Array:
     """x (t, b, i), aux (t, b, k) or None, state h (b, o) and c (b, c), updated in place -> outputs (t, b, o).
 
-    together: whether the runtime runs a batch's rows together, which shows only where `cell.function` is None.
+    together: whether the runtime runs a batch's rows together: it shows in the last bits of the logistic function, and
+    where `cell.function` is None.
     """
     gates = {"f": cell.forget_gate, "g": cell.cell_gate, "o": cell.output_gate}
     if cell.input_gate is not None:
@@ -88,7 +90,7 @@ def lstm(
         def opened(name: str, *, step: int = step, rows: dict[type, Any] = rows) -> AnyArray:
             gate = gates[name]
             total = _total(gate, before[name][step] + gate.recurrent.times(rows[type(gate.recurrent)]), c)
-            return sigmoid(total) if name != "g" else total
+            return sigmoid(total, together=together) if name != "g" else total
 
         forget = opened("f")
         admit = opened("i") if "i" in gates else np.float32(1) - forget

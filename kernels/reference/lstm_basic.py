@@ -13,7 +13,6 @@ from ..arrays import AnyArray, Float32Array, Int16Array, Int32Array, Int64Array,
 from ..fixed_point import rounding_divide_by_pot, saturate, saturating_rounding_doubling_high_mul_int16
 from ..gemmlowp import logistic, tanh
 from ..requantizers import Requantizer
-from .lstm import sigmoid
 
 
 class Results(NamedTuple):
@@ -32,6 +31,11 @@ def lstm_basic(x: Float32Array, h: Float32Array, weights: Float32Array, bias: Fl
     admit, update, forget, leave = np.split(gates, 4, axis=1)
     state = sigmoid(admit) * np.tanh(update) + sigmoid(forget) * c
     return Results(sigmoid(leave) * np.tanh(state), state, joined, gates)
+
+
+def sigmoid(x: Float32Array) -> Float32Array:
+    one = np.float32(1)
+    return np.asarray(one / (one + np.exp(-x)), np.float32)
 
 
 def lstm_basic_integer(

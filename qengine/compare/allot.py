@@ -14,7 +14,7 @@ from ..op import Array
 from ..samples import Sample, fed
 from .budget import PARTS, Budget, Layer
 from .kernels import Kernels, Unchecked
-from .layers import layers_of
+from .layers import Layers, layers_of
 from .recording import CONVERSIONS, Feed, Recording, is_quantized, real_values, step_of
 from .runners import Engine
 from .sides import counterparts
@@ -32,12 +32,12 @@ def budget_of(
     The float model is tidied and balanced as the quantized one was, so that its layers are those of that (`layers`).
     None where no layer of both is told apart by quantization.
     """
-    tidy = layers_of(real, quantized).model
+    made = layers_of(real, quantized)
     allotting: dict[int, _Graph] = {}
     count = 0
     for sample in samples:
         if sample.graph not in allotting:
-            allotting[sample.graph] = _Graph(real, tidy, quantized, sample.graph, profile)
+            allotting[sample.graph] = _Graph(real, made, quantized, sample.graph, profile)
         allotting[sample.graph].add(sample)
         count += 1
     layers = tuple(layer for part in allotting.values() for layer in part.layers())
@@ -80,7 +80,8 @@ class _Sums:
 class _Graph:
     """One graph of both models."""
 
-    def __init__(self, given: Model, real: Model, quantized: Model, number: int, profile: Profile) -> None:
+    def __init__(self, given: Model, made: Layers, quantized: Model, number: int, profile: Profile) -> None:
+        real, self.origins = made.model, made.origins[number]
         self.given, self.models, self.number, self.profile = given, (real, quantized), number, profile
         self.graphs = real.graphs[number], quantized.graphs[number]
         self.there = counterparts(real, quantized, number)
@@ -205,7 +206,7 @@ class _Graph:
                 node,
                 self.graphs[0].tensors[self.graphs[0].nodes[source].outputs[at]].name or f"node {node}",
                 found.op.name,
-                source,
+                self.origins[source][0],
                 sums.elements,
                 sums.signal,
                 sums.noise,

@@ -19,11 +19,12 @@ FEW_LEVELS = 12.0
 class Layer:
     """One layer's own error: the quantized node on the float model's inputs, against the float model's output.
 
-    node: of the quantized model; name: of its output. source: the float model's node. signal, noise: sums of squares of
-    the float output and of the error. parts: by cause, its share of the noise: the sum of its errors times the whole
-    errors, so shares add up to the noise exactly, and one is negative where it cancels others. alone: by cause, the sum
-    of squares of its errors by themselves. per_tensor: whether weights of several channels share a scale. weight_bits:
-    0 without weights. integer: whether the output is 8-bit. stretch: the inputs' largest over their root mean square.
+    node: of the quantized model; name: of its output. source: the float model's node, the first that went into it.
+    signal, noise: sums of squares of the float output and of the error. parts: by cause, its share of the noise: the
+    sum of its errors times the whole errors, so shares add up to the noise exactly, and one is negative where it
+    cancels others. alone: by cause, the sum of squares of its errors by themselves. per_tensor: whether weights of
+    several channels share a scale. weight_bits: 0 without weights. integer: whether the output is 8-bit. stretch: the
+    inputs' largest over their root mean square.
     """
 
     node: int

@@ -14,7 +14,6 @@ import numpy as np
 from ..errors import ModelError
 from ..model import Model
 from ..ptq.observers import Observer
-from ..ptq.prepare import prepared
 from ..ptq.quantize import Quantized, quantize
 from ..ptq.recipe import FLOAT, Recipe, Rule, Scheme
 from ..samples import Progress, Sample, fed, samples_of
@@ -122,7 +121,6 @@ class _Search:
 
     def __init__(self, source: Model, samples: Any, ranges: Any, few: Sequence[Sample], trials: int) -> None:
         self.source, self.samples, self.ranges, self.few, self.left = source, samples, ranges, few, trials
-        self.origins = prepared(source)[1]
         self.tried: set[str] = set()
 
     def better(self, now: _Found, wanted: float) -> _Found | None:
@@ -174,7 +172,7 @@ class _Search:
     def _changed(self, recipe: Recipe, layer: Layer, advice: Advice) -> Recipe:
         if advice.kind in ("min_max", "mse"):
             return replace(recipe, observer=Observer(advice.kind))
-        node = self.origins[layer.graph][layer.source][0]
+        node = layer.source
         own = (rule.resolved for rule in recipe.rules if rule == Rule(rule.scheme, node=node, graph=layer.graph))
         scheme = next(own, recipe.scheme)
         wanted: Scheme = {

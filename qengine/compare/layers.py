@@ -26,18 +26,23 @@ from .split import constant_of, source_of
 
 @dataclass(frozen=True)
 class Layers:
-    """model: of the float model's function; factors: by graph, by tensor of it, what each channel was divided by."""
+    """model: of the float model's function; factors: by graph, by tensor of it, what each channel was divided by;
+    origins: by graph and node of it, the numbers of the float model's own nodes that went into it."""
 
     model: Model
     factors: tuple[Mapping[int, Array], ...]
+    origins: Sequence[Sequence[tuple[int, ...]]]
 
 
 def layers_of(real: Model, quantized: Model) -> Layers:
     """The float model as the quantized one was made of it: tidied if it was, balanced where its weights show it."""
-    forms = [real]
+    own = [[(at,) for at in range(len(graph.nodes))] for graph in real.graphs]
+    forms: list[tuple[Model, Sequence[Sequence[tuple[int, ...]]]]] = [(real, own)]
     with suppress(ModelError):  # of an operator that nothing is known of: the model stays as it is
-        forms.insert(0, prepared(real)[0])
-    form = max(forms, key=lambda form: sum(len(_shared(form, quantized, number)) for number in _both(form, quantized)))
+        forms.insert(0, prepared(real))
+    form, origins = max(
+        forms, key=lambda form: sum(len(_shared(form[0], quantized, n)) for n in _both(real, quantized))
+    )
     graphs = list(form.graphs)
     factors: list[dict[int, Array]] = [{} for _ in graphs]
     for number in _both(form, quantized):
@@ -45,7 +50,7 @@ def layers_of(real: Model, quantized: Model) -> Layers:
             if _is_balanced(graphs[number], quantized.graphs[number], _shared(form, quantized, number), balance):
                 graphs[number] = balanced(graphs[number], [balance])
                 factors[number] |= dict.fromkeys(balance.tensors, balance.s)
-    return Layers(replace(form, graphs=tuple(graphs)), tuple(factors))
+    return Layers(replace(form, graphs=tuple(graphs)), tuple(factors), origins)
 
 
 def _both(real: Model, quantized: Model) -> range:

@@ -82,7 +82,7 @@ class Engine:
 
 def prepared(cache: dict[Any, Program], model: Model, profile: Profile, feed: Feed, *, native: bool = True) -> Program:
     """The graph that the feed is for, prepared for its shapes, every tensor kept; the same one for the same shapes."""
-    key = (id(model), profile, feed.graph, feed.shapes)
+    key = (id(model), profile, feed.graph, feed.shapes, native)
     if key not in cache:
         program = Program(Runtime(model, profile, keep_all=True, native=native), feed.graph)
         shapes = dict(feed.shapes)

@@ -14,6 +14,7 @@ from ..errors import ModelError
 from ..kernels.profile import Profile
 from ..model import Model, Tensor
 from ..op import Array
+from ..ptq.balance import BALANCED
 from ..tflite import load
 from .recording import CONVERSIONS, Feed, Recording, computed
 from .runners import Engine, Runner, is_runner, runner_of
@@ -167,7 +168,7 @@ def _alike(one: tuple[Tensor, ...], two: tuple[Tensor, ...], nodes: Any, others:
 
 
 def _unique(tensors: tuple[Tensor, ...]) -> dict[str, int]:
-    """Tensors by name, those without or with a repeated one left out."""
+    """Tensors by name, those without or with a repeated one left out; balanced ones by the name before that, too."""
     found: dict[str, int] = {}
     repeated = set()
     for i, tensor in enumerate(tensors):
@@ -175,4 +176,6 @@ def _unique(tensors: tuple[Tensor, ...]) -> dict[str, int]:
             if tensor.name in found:
                 repeated.add(tensor.name)
             found[tensor.name] = i
-    return {name: i for name, i in found.items() if name not in repeated}
+    once = {name: i for name, i in found.items() if name not in repeated}
+    plain = {name.rstrip("_").removesuffix(BALANCED): i for name, i in once.items() if BALANCED in name}
+    return {**{name: i for name, i in plain.items() if name not in found}, **once}

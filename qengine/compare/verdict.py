@@ -20,7 +20,7 @@ from .bridge import Bridge
 from .kernels import Kernels, Unchecked
 from .recording import Feed, Recording, real_values
 from .sides import Side
-from .split import constant_of, made_by
+from .split import Step, constant_of, made_by
 
 WITHIN = 1e-4
 """How far floats may be off, as a part of the largest magnitude of the tensor: sums are added in another order."""
@@ -162,7 +162,10 @@ class Judge:
                     return Judgement(Verdict.FAULT, f"{off} of the weights {a.name!r} differ by more than a step")
         if any(self.bridge.factors(which, i) is not None for which, node in enumerate(given) for i in node.outputs):
             return Judgement(Verdict.QUANTIZED, "the tensors are on different grids, with channels balanced")
-        return Judgement(Verdict.QUANTIZED, "the tensors are on different grids")
+        pairs = zip(given[0].outputs, given[1].outputs, strict=False)
+        grids = (tuple(_grid(g.tensors[i]) for g, i in zip(self._graphs(), pair, strict=True)) for pair in pairs)
+        unlike = [" and ".join(pair) for pair in grids if all(pair) and pair[0] != pair[1]]
+        return Judgement(Verdict.QUANTIZED, ": ".join(["the tensors are on different grids", *unlike[:1]]))
 
     def _same_grid(self, one: Node, two: Node) -> bool:
         """Whether both nodes compute on the same types with the same scales, so that one kernel can serve both."""
@@ -248,6 +251,12 @@ def _distance(got: Sequence[Array | None], wanted: Sequence[Array], steps: int, 
 
 def _equal(a: Array, b: Array) -> bool:
     return a.shape == b.shape and bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+
+
+def _grid(tensor: Tensor) -> str:
+    """A tensor's grid, for people; empty where it isn't quantized as a whole."""
+    step = Step.of(tensor)
+    return "" if step is None else f"steps of {step.scale:.6g} from {step.low:.6g} to {step.high:.6g}"
 
 
 def _readable(tensor: Tensor) -> bool:

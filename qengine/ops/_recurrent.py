@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ModelError
 from ..kernels import reference
 from ..kernels.arrays import AnyArray
+from ..kernels.reference import eigen_floats
 from ..kernels.reference.conv import clamped
 from ..model import TensorType
 from ..op import Spec
@@ -19,7 +20,7 @@ from ..scales import scale_of
 def activation(fused: Fused) -> Callable[[AnyArray], AnyArray]:
     """The function of floats that a fused activation is. Unlike in a convolution, TANH and SIGN_BIT count here."""
     if fused is Fused.TANH:
-        return np.tanh
+        return eigen_floats.tanh
     if fused is Fused.SIGN_BIT:
         return lambda x: np.signbit(x).astype(x.dtype)
     low, high = fused.bounds

@@ -25,6 +25,9 @@ from .plan import GraphPlan, Treatment, Weight
 LEAST = 1 / 8
 """The smallest s: a filter of almost no weights may have a bias, and its channel must not outgrow the others."""
 
+BALANCED = "/balanced"
+"""What the name of a balanced tensor ends with; underscores may follow."""
+
 OUTPUT_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
 THROUGH = (ActivationFunctionType.NONE, ActivationFunctionType.RELU)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -74,25 +73,15 @@ def quantize(
     def shape(graph: int, index: int) -> Shape | None:
         return shapes.get((graph, index))
 
-    plan = place(tidy, chosen, origins, source, shape)
-    better = refined(tidy, plan, known, shape)
-    if better.changed:
-        plan = place(better.model, chosen, origins, source, shape)
-    plan = _noted(plan, better.notes)
-    applied = apply(better.model, plan, parameters_of(better.model, plan, better.ranges), means=better.means)
+    def planned(part: Model) -> Plan:
+        return place(part, chosen, origins, source, shape)
+
+    better = refined(tidy, planned, known, shape)
+    applied = apply(better.start, better.plan, parameters_of(better.model, better.plan, better.ranges))
     verify(applied.model)
     samples = kept or _few(tidy, representative_dataset, measure)
-    report = report_on(source, better.model, applied, plan, better.ranges, samples)
+    report = report_on(source, better.model, applied, better.plan, better.ranges, samples)
     return Quantized(applied.model, report, known)
-
-
-def _noted(plan: Plan, notes: Mapping[tuple[int, int], str]) -> Plan:
-    """The plan with what was refined said of nodes that nothing else is said of."""
-    graphs = [
-        replace(part, nodes=tuple(replace(n, why=n.why or notes.get((g, at), "")) for at, n in enumerate(part.nodes)))
-        for g, part in enumerate(plan.graphs)
-    ]
-    return replace(plan, graphs=tuple(graphs))
 
 
 def calibrate(

@@ -22,8 +22,9 @@ import numpy as np
 from ..model import Buffer, Graph, Model, Node, Shape, Tensor, TensorType
 from ..op import Array
 from ..options import ActivationFunctionType, Padding
-from .balance import Balance, balanced, balances
+from .balance import BALANCED, Balance, balanced, balances
 from .constants import operator
+from .correct import corrected
 from .fuse import with_options
 from .histogram import Histogram
 from .plan import GraphPlan, Plan, Treatment
@@ -43,28 +44,49 @@ Shapes = Callable[[int, int], Shape | None]
 
 @dataclass(frozen=True)
 class Refined:
-    """A float model and its ranges. Tensors keep their indices and names. changed: whether nodes became others. notes:
-    what was done, for people, by graph and node. means: of each watched channel, by graph and tensor.
+    """A float model, the plan and the ranges by which to quantize it. Tensors keep the indices and names they had.
+
+    model: of the same real function as the source. start: the same with corrected biases, which is what to quantize.
     """
 
     model: Model
+    start: Model
+    plan: Plan
     ranges: Ranges
-    changed: bool
-    notes: Mapping[tuple[int, int], str]
-    means: Mapping[tuple[int, int], Array]
 
 
-def refined(model: Model, plan: Plan, ranges: Ranges, shapes: Shapes) -> Refined:
-    """The model as it is to be quantized. What has no samples behind it is left alone."""
+def refined(model: Model, planned: Callable[[Model], Plan], ranges: Ranges, shapes: Shapes) -> Refined:
+    """The model as it is to be quantized; what has no samples behind it is left alone. planned: gives the plan."""
+    plan = planned(model)
     work = _Refining(model, plan, ranges, shapes)
     if plan.recipe.refine:
         work.means_of_channels()
         if plan.recipe.observer.name == "min_max":
             for number in range(len(model.graphs)):
                 work.graph(number)
-    graphs = tuple(work.graphs)
-    result = Ranges(work.summaries, ranges.warnings)
-    return Refined(replace(model, graphs=graphs), result, work.changed, work.notes, work.means)
+    made = replace(model, graphs=tuple(work.graphs))
+    final = _noted(planned(made) if work.changed else plan, work.notes)
+    start = corrected(made, final, work.means)
+    return Refined(made, start, _for(start, final), work.ranges(ranges))
+
+
+def _for(model: Model, plan: Plan) -> Plan:
+    """The plan with no grid for the tensors that were added."""
+    sizes = [len(graph.tensors) for graph in model.graphs]
+    parts = [
+        replace(part, tensors=(*part.tensors, *[None] * (size - len(part.tensors))))
+        for part, size in zip(plan.graphs, sizes, strict=True)
+    ]
+    return replace(plan, graphs=tuple(parts))
+
+
+def _noted(plan: Plan, notes: Mapping[tuple[int, int], str]) -> Plan:
+    """The plan with what was refined said of nodes that nothing else is said of."""
+    graphs = [
+        replace(part, nodes=tuple(replace(n, why=n.why or notes.get((g, at), "")) for at, n in enumerate(part.nodes)))
+        for g, part in enumerate(plan.graphs)
+    ]
+    return replace(plan, graphs=tuple(graphs))
 
 
 class _Refining:
@@ -111,11 +133,22 @@ class _Refining:
         high = max(float((channels.high / balance.s).max()) for channels in watched)
         self.graphs[number] = balanced(self.graphs[number], [balance])
         for i in balance.tensors:
+            self._rename(number, i)
             self._replace(number, i, low, high)
             self.summaries[self.keys[number][i]].histogram = Histogram()
             if (number, i) in self.means:
                 self.means[number, i] = self.means[number, i] / balance.s
         self.notes[number, balance.node] = "channels balanced"
+
+    def _rename(self, number: int, index: int) -> None:
+        """Says so in the name of a tensor with other numbers: whoever compares models goes by names."""
+        graph = self.graphs[number]
+        names = {tensor.name for tensor in graph.tensors}
+        name = (graph.tensors[index].name or "tensor") + BALANCED
+        while name in names:
+            name += "_"
+        tensors = (*graph.tensors[:index], replace(graph.tensors[index], name=name), *graph.tensors[index + 1 :])
+        self.graphs[number] = replace(graph, tensors=tensors)
 
     # --- averages
 
@@ -181,6 +214,16 @@ class _Refining:
         self.notes[number, at] = "with room above and below the scores seen"
 
     # --- summaries
+
+    def ranges(self, before: Ranges) -> Ranges:
+        """What is known now, by the names that tensors have now."""
+        known = {}
+        for number, graph in enumerate(self.graphs):
+            keys = keys_of(number, graph)
+            for old, new in zip(self.keys[number], keys, strict=False):
+                if old in self.summaries:
+                    known[new] = self.summaries[old]
+        return Ranges(known, before.warnings)
 
     def _summary(self, number: int, index: int) -> Summary | None:
         return self.summaries.get(self.keys[number][index])

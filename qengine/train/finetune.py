@@ -123,21 +123,16 @@ def finetune(
     def shape(graph: int, index: int) -> Shape | None:
         return calibration.shapes.get((graph, index))
 
-    plan = place(tidy, chosen, origins, source, shape)
-    ranges, means = calibration.ranges, {}
-    if chosen.needs_samples:
-        better = refined(tidy, plan, ranges, shape)
-        tidy, ranges, means = better.model, better.ranges, dict(better.means)
-        if better.changed:
-            plan = place(tidy, chosen, origins, source, shape)
-    network = fake_quantized(tidy, plan, ranges, rule=range_rule, learn_weights=learn_weights, means=means)
+    better = refined(tidy, lambda part: place(part, chosen, origins, source, shape), calibration.ranges, shape)
+    plan = better.plan
+    network = fake_quantized(better.start, plan, better.ranges, rule=range_rule, learn_weights=learn_weights)
     judge = loss if loss is not None else loss_for(heads(network)[0], first_target(learned_from), taught=True)
     trainer = Trainer(network, judge, how, teacher=Network(tidy) if judge.needs_teacher else None)
     history = trainer.train(learned_from, apart, progress=progress, checkpoint=checkpoint)
     applied = exported(network)
     verify(applied.model)
-    ranges = trained_ranges(network, ranges)
-    report = report_on(source, tidy, applied, plan, ranges, calibration.kept)
+    ranges = trained_ranges(network, better.ranges)
+    report = report_on(source, better.model, applied, plan, ranges, calibration.kept)
     return Finetuned(applied.model, report, ranges, history, network)
 
 

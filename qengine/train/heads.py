@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,13 +57,14 @@ def _is_last(network: Network, run: Run) -> bool:
 
 @dataclass(frozen=True)
 class View:
-    """A run as a loss sees it. teacher: the same inputs through the float network, or None. features: by name, the
-    slots of a tensor in the run and in the teacher's."""
+    """A run as a loss sees it. taught: the float network's scores of each output for the same inputs; none without one.
+    teacher: its run, where its features are asked for. features: by name, the slots of a tensor in the run and there.
+    """
 
     run: Pass
     heads: tuple[Head, ...]
+    taught: Sequence[Array] = ()
     teacher: Pass | None = None
-    teacher_heads: tuple[Head, ...] = ()
     features: Mapping[str, tuple[int, int]] | None = None
 
     @property
@@ -78,8 +79,7 @@ class View:
         return self.run.value(self.heads[number].output)
 
     def taught_scores(self, number: int) -> Array:
-        assert self.teacher is not None
-        return self.teacher.value(self.teacher_heads[number].scores)
+        return self.taught[number]
 
 
 def features(network: Network, teacher: Network) -> dict[str, tuple[int, int]]:

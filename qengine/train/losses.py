@@ -16,9 +16,14 @@ Seeds = dict[int, Array]
 
 
 class Loss(ABC):
-    """needs_teacher: whether the view must hold the float network's run."""
+    """needs_teacher: whether the view must hold the float network's scores."""
 
     needs_teacher: bool = False
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether it must hold that run's features too."""
+        return False
 
     @abstractmethod
     def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
@@ -92,6 +97,10 @@ class Distillation(Loss):
     features: float = 0.0
     needs_teacher = True
 
+    @property
+    def needs_features(self) -> bool:
+        return self.features > 0
+
     def of(self, view: View, targets: Any) -> tuple[float, Seeds]:
         total, seeds = 0.0, Seeds()
         for number in view.real:
@@ -111,8 +120,8 @@ class Distillation(Loss):
                 "expected outputs of real numbers, or scores that ARG_MAX chooses from, to learn, got none"
             )
         named = view.features if self.features and view.features else {}
-        assert view.teacher is not None
         for slot, taught in named.values():
+            assert view.teacher is not None
             ours = view.run.value(slot)
             loss, gradient = relative_error(ours, view.teacher.value(taught))
             weight = self.features / len(named)

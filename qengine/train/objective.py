@@ -17,6 +17,9 @@ from .heads import Head, View, features, heads
 from .losses import Loss
 from .network import Network
 
+MEMORY = 1 << 26
+"""Bytes of a teacher's scores that are kept."""
+
 Forward = Callable[[Mapping[int, Array], bool, tuple[int, ...]], Pass]
 """Of inputs by tensor, whether this is training, and the seed."""
 
@@ -50,7 +53,8 @@ class Objective:
         self.network, self.loss, self.teacher, self.exact = network, loss, teacher, exact
         self.heads: tuple[Head, ...] = heads(network)
         self._taught = () if teacher is None else heads(teacher)
-        self._features = {} if teacher is None else features(network, teacher)
+        self._features = features(network, teacher) if teacher is not None and loss.needs_features else {}
+        self._remembered: dict[int, tuple[Mapping[int, Array], list[Array]]] = {}
         self._mixed: bool | None = None
 
     @property
@@ -98,8 +102,37 @@ class Objective:
         return batch.apart() if self._mixed else [batch]
 
     def _view(self, batch: Batch, run: Pass) -> View:
-        taught = None if self.teacher is None else self.teacher.run(batch.inputs)
-        return View(run, self.heads, taught, self._taught, self._features)
+        if self.teacher is None:
+            return View(run, self.heads)
+        if all(id(item) in self._remembered for item in batch.items):
+            known = [self._remembered[id(item)][1] for item in batch.items]
+            taught = known[0] if len(known) == 1 else [np.concatenate(parts) for parts in zip(*known, strict=True)]
+            return View(run, self.heads, taught)
+        lesson = self.teacher.run(batch.inputs)
+        return View(run, self.heads, self._scores(lesson), lesson, self._features)
+
+    def _scores(self, lesson: Pass) -> list[Array]:
+        return [lesson.value(head.scores) for head in self._taught]
+
+    def remember(self, data: Stored, size: int) -> None:
+        """Asks the teacher about all samples now, in their order, rather than in each epoch, where its scores take no
+        more than `MEMORY`. So they are the same in a training that goes on from a checkpoint."""
+        if self.teacher is None or self.loss.needs_features:
+            return
+        found: dict[int, tuple[Mapping[int, Array], list[Array]]] = {}
+        taken = 0
+        for batch in data.batches(size):
+            for part in self._parts(batch):
+                scores = self._scores(self.teacher.run(part.inputs))
+                taken += sum(array.nbytes for array in scores)
+                rows = [len(next(iter(item.values()))) for item in part.items]
+                if taken > MEMORY or any(array.ndim == 0 or len(array) % sum(rows) for array in scores):
+                    return
+                ends = np.cumsum(rows)[:-1]
+                apart = [np.split(array, ends * (len(array) // sum(rows))) for array in scores]
+                for number, item in enumerate(part.items):
+                    found[id(item)] = item, [pieces[number] for pieces in apart]
+        self._remembered |= found
 
     @staticmethod
     def _hits(view: View, labels: Array | None) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +11,7 @@ from ..model import Graph, Model, Quantization
 from ..op import Array
 from ..packing import integer_range
 from ..ptq.apply import Applied, apply
-from ..ptq.correct import mean_of_outputs
-from ..ptq.plan import Bias, Grid, Plan, Weight
+from ..ptq.plan import Grid, Plan
 from ..ptq.quantize import parameters_of
 from ..ptq.ranges import Ranges, Summary
 from .network import Network
@@ -27,44 +25,19 @@ def fake_quantized(
     *,
     rule: str = "moving_average",
     learn_weights: bool = False,
-    means: Mapping[tuple[int, int], Array] | None = None,
     dtype: Any = np.float32,
 ) -> Network:
     """A network with fake quantization wherever the plan has a grid or a narrowed constant.
 
     ranges: of a calibration, where each range begins. rule: how activations' ranges go on, "moving_average", "lsq" or
-    "pact". learn_weights: whether the weights' scales are trained (LSQ), or follow the weights. means: of activations'
-    channels, where they are known: by them biases begin corrected (`ptq.correct`).
+    "pact". learn_weights: whether the weights' scales are trained (LSQ), or follow the weights.
     """
     parameters = parameters_of(model, plan, ranges)
     rules = [
         _rule(model.graphs[0], grid, start, rule)
         for grid, start in zip(plan.graphs[0].grids, parameters[0], strict=True)
     ]
-    network = Network(model, plan, rules, learn_weights=learn_weights, others=parameters[1:], dtype=dtype)
-    _correct(network, {tensor: mean for (number, tensor), mean in (means or {}).items() if number == 0})
-    return network
-
-
-def _correct(network: Network, means: Mapping[int, Array]) -> None:
-    """Gives biases what rounding the weights takes from the outputs' means, as `ptq.constants` does."""
-    assert network.plan is not None
-    graph, keys = network.graph, network.keys
-    uses = Counter(i for node in graph.nodes for i in node.inputs)
-    for node, how in zip(graph.nodes, network.plan.graphs[0].nodes, strict=True):
-        for position, bias in enumerate(how.inputs):
-            if not isinstance(bias, Bias) or uses[node.inputs[position]] > 1:
-                continue
-            weight, tensor = how.inputs[bias.weight], node.inputs[bias.weight]
-            source, key = node.inputs[bias.activation], keys[node.inputs[position]]
-            if not isinstance(weight, Weight) or source not in means or key not in network.parameters:
-                continue
-            values = network.parameters[keys[tensor]]
-            kept = network.weights[network.program.narrowed.index((tensor, weight))].real(values)
-            lost = values.astype(np.float64) - kept
-            correction = mean_of_outputs(node.op, lost, means[source], graph.tensors[source].shape)
-            if correction is not None and correction.shape == network.parameters[key].shape:
-                network.parameters[key] += correction.astype(network.dtype)
+    return Network(model, plan, rules, learn_weights=learn_weights, others=parameters[1:], dtype=dtype)
 
 
 def _rule(graph: Graph, grid: Grid, start: Quantization, name: str) -> RangeRule:

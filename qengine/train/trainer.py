@@ -66,6 +66,10 @@ class Trainer:
         started = time.perf_counter()
         steps = -(-len(data) // self.settings.batch_size) if isinstance(data, Stored) else None
         total = None if steps is None else steps * self.settings.epochs
+        if len(self.history.epochs) < self.settings.epochs:
+            for part in (data, validation):
+                if isinstance(part, Stored):
+                    self.objective.remember(part, self.settings.batch_size)
         if validation is not None and not self.history.epochs:
             self.history.start_loss, self.history.start_accuracy = self._evaluated(validation)
             self._best = self._learned()

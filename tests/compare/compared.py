@@ -10,6 +10,7 @@ import numpy as np
 
 from qengine.build import Builder
 from qengine.compare.recording import Feed, Recording, computed
+from qengine.compare.runners import Engine, prepared
 from qengine.kernels.profile import Profile
 from qengine.model import Buffer, Model
 from qengine.op import Array
@@ -21,7 +22,6 @@ from qengine.ops.fully_connected import FullyConnected
 from qengine.ops.logistic import Logistic
 from qengine.ops.mean import Mean
 from qengine.ops.reshape import Reshape
-from qengine.program import Program, Runtime
 
 
 def image_network(type: str = "int8", seed: int = 0) -> Model:
@@ -71,12 +71,13 @@ def with_changed_weight(model: Model, node: int, by: int = 40) -> Model:
 
 @dataclass(frozen=True)
 class Faulty:
-    """qengine in one profile, node by node; what one node computes is spoilt, and goes on so."""
+    """qengine in one profile; what one node computes is spoilt, and goes on so, node by node."""
 
     node: int
     profile: Profile = Profile.XNNPACK
     spoil: Callable[[Array], Array] | None = None
     tolerance: int = 0
+    engine: Engine | None = None
 
     @property
     def name(self) -> str:
@@ -87,28 +88,39 @@ class Faulty:
         return (self.profile,)
 
     def record(self, model: Model, feed: Feed) -> Recording:
-        program = Program(Runtime(model, self.profile, keep_all=True, native=False), feed.graph)
-        shapes = dict(feed.shapes)
-        program.prepare([shapes.get(i, program.graph.tensors[i].shape or ()) for i in program.graph.inputs])
-        values = {i: value for i, value in enumerate(program.values) if value is not None} | dict(feed.arrays)
+        engine = Engine(self.profile) if self.engine is None else self.engine
+        program = prepared(engine._programs, model, self.profile, feed, native=False)
+        program.reset_variables()
+        values = {i: value for i, value in enumerate(program.values) if value is not None}
+        values |= engine.record(model, feed)
+        changed: set[int] = set()
         for number, node in enumerate(program.graph.nodes):
-            outputs = program.evaluate(number, [None if i < 0 else values[i] for i in node.inputs])
             if number == self.node:
-                outputs = tuple((self.spoil or one_off)(np.array(output, order="C")) for output in outputs)
-            values |= dict(zip(node.outputs, outputs, strict=True))
+                outputs = tuple((self.spoil or one_off)(np.array(values[i], order="C")) for i in node.outputs)
+            elif changed.isdisjoint(node.inputs):
+                continue
+            else:
+                outputs = program.evaluate(number, [None if i < 0 else values[i] for i in node.inputs])
+            new = dict(zip(node.outputs, outputs, strict=True))
+            changed |= {i for i, array in new.items() if not np.array_equal(array, values[i])}
+            values |= new
         return {i: values[i] for i in (*program.graph.inputs, *computed(program.graph))}
 
 
 def one_off(values: Array) -> Array:
-    """One element another: an integer by one step, a float by a hundredth of the largest, a flag turned."""
+    """One element another: an integer by one step, a float by a hundredth of the largest, a flag turned.
+
+    Towards zero where it can be: positions stay inside their tables.
+    """
     flat = values.reshape(-1)
     at = flat.size // 2
     if flat.size == 0 or values.dtype.hasobject:
         return values
     if values.dtype.kind == "f":
-        flat[at] += 0.01 * max(float(np.abs(np.nan_to_num(flat)).max()), 1.0)
+        step = 0.01 * max(float(np.abs(np.nan_to_num(flat)).max()), 1.0)
+        flat[at] += -step if flat[at] > step else step
     elif values.dtype.kind == "b":
         flat[at] = not flat[at]
     else:
-        flat[at] = flat[at] + 1 if flat[at] < np.iinfo(values.dtype).max else flat[at] - 1
+        flat[at] = flat[at] - 1 if flat[at] > 0 else flat[at] + 1
     return values

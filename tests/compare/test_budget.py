@@ -217,3 +217,21 @@ def test_a_layer_s_advice_is_plain_text() -> None:
     assert layer.sqnr_db == math.inf
     assert layer.advice is None
     assert "advice" in str(budget())
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+def test_layers_name_the_float_model_s_own_nodes(prepare: bool) -> None:
+    from qengine.ops.mul import Mul
+
+    rng = np.random.default_rng(3)
+    b = Builder()
+    x = b.input("x", (1, 16))
+    y = b.add(Mul(), [x, rng.uniform(0.5, 2, 16).astype(np.float32)], name="before")
+    y = b.add(FullyConnected(), [y, rng.normal(size=(8, 16)).astype(np.float32), np.zeros(8, np.float32)], name="dense")
+    y = b.add(Mul(), [y, rng.uniform(0.5, 2, 8).astype(np.float32)], name="scaled")
+    model = b.model([b.add(FullyConnected(), [y, rng.normal(size=(4, 8)).astype(np.float32), None], name="answer")])
+    samples = rng.normal(size=(8, 16)).astype(np.float32)
+    found = {layer.name: layer.source for layer in budget(model=model, samples=samples, prepare=prepare).layers}
+    assert found == ({"before": 0, "scaled": 1, "answer": 3} if prepare else dict(zip(found, range(4), strict=True)))
+    better = quantize_until(model, 60.0, "static_wi8_ai8", samples, trials=20)
+    assert better.changes

@@ -61,7 +61,7 @@ def test_a_fault_in_any_node_is_found(model: Model, profile: Profile, node: int)
     result = compare(model, Faulty(node, profile), SAMPLES)
     assert [fault.node for fault in result.faults] == [node]
     assert result.verdict == "fault"
-    if profile is Profile.XNNPACK and model is INT8:  # floats differ before: they are added in another order
+    if profile is Profile.XNNPACK:  # other profiles differ before
         assert result.first_difference == result.faults[0]
         assert {n.verdict for n in result.nodes if n.node > node} <= {Verdict.EQUAL, Verdict.INHERITED}
 
@@ -104,6 +104,17 @@ def test_quantizing_is_no_fault_and_its_error_is_measured() -> None:
         assert node.local.noise <= 2 * node.accumulated.noise + 1e-9 or node.node == 0
     assert result.nodes[0].local is not None
     assert result.nodes[-1].max_lsb is not None
+
+
+def test_another_scale_is_named() -> None:
+    graph = INT8.graphs[0]
+    (i,) = graph.nodes[2].outputs
+    tensors = [replace(t, quantization=Quantization.of(0.07, 1)) if k == i else t for k, t in enumerate(graph.tensors)]
+    changed = replace(INT8, graphs=(replace(graph, tensors=tuple(tensors)),))
+    first = compare(INT8, changed, SAMPLES).first_difference
+    assert first is not None
+    assert (first.name, first.verdict) == ("sum", Verdict.QUANTIZED)
+    assert first.reason.endswith("steps of 0.06 from -7.74 to 7.56 and steps of 0.07 from -9.03 to 8.82")
 
 
 def test_weights_that_are_not_just_rounded_are_a_fault() -> None:

@@ -140,6 +140,20 @@ def open_batch(b: Builder) -> Operand:
     return b.add(Logistic(), [x])
 
 
+def turned_round() -> Model:
+    model = network()
+    graph = model.graphs[0]
+    return replace(model, graphs=(replace(graph, nodes=(graph.nodes[1], graph.nodes[0], *graph.nodes[2:])),))
+
+
+def without_bytes(tensor: Tensor) -> Tensor:
+    return replace(tensor, data=None)
+
+
+def without_length(tensor: Tensor) -> Tensor:
+    return replace(tensor, shape=(-1, *(tensor.shape or ())[1:]))
+
+
 PLANTED: dict[str, tuple[str, Callable[[], Model], int | None]] = {
     "a scale of 0": ("scale", lambda: planted_scale(0.0), 0),
     "a scale that is NaN": ("scale", lambda: planted_scale(float("nan")), 0),
@@ -166,6 +180,9 @@ PLANTED: dict[str, tuple[str, Callable[[], Model], int | None]] = {
         0,
     ),
     "a node that Prepare refuses": ("refused", lambda: single(unequal_parts), 0),
+    "a node before the one that it reads": ("no_value", turned_round, 0),
+    "a constant without its bytes": ("no_value", lambda: with_tensor(network(), 1, without_bytes), 0),
+    "a length below 0": ("invalid", lambda: with_tensor(network(), 0, without_length), None),
     "an operator that Edge TPU lacks": (
         "edge_tpu_operator",
         lambda: single(lambda b: b.add(Gelu(), [b.input("x", (1, 8), np.int8, scale=0.1)], scale=0.1)),

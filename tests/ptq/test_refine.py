@@ -87,6 +87,7 @@ def test_balanced_channels_lose_less() -> None:
     [(name, before)] = plain.sqnr.items()
     assert fine.sqnr[name] > before + 3
     assert fine.layers[0].why == "channels balanced"
+    assert fine.layers[0].name == f"{plain.layers[0].name}/balanced"  # not to be compared with the source's
     assert fine.layers[0].clipped is None  # the histogram is that of the other scale
 
 

@@ -33,7 +33,9 @@ def ending(*names: str, units: int = 3) -> Model:
 def view_of(network: Network, teacher: Network, *, with_features: bool = False) -> View:
     x = {network.graph.inputs[0]: np.random.default_rng(2).normal(size=(3, *network.graph.tensors[0].shape[1:]))}
     named = features(network, teacher) if with_features else None
-    return View(network.run(x), heads(network), teacher.run(x), heads(teacher), named)
+    lesson = teacher.run(x)
+    taught = [lesson.value(head.scores) for head in heads(teacher)]
+    return View(network.run(x), heads(network), taught, lesson, named)
 
 
 def apart(model: Model) -> tuple[Network, Network]:
@@ -81,7 +83,7 @@ def slopes(network: Network, teacher: Network, loss: Loss, targets: Any, **kw: b
     network.train_only(frozenset(network.parameters))
     x = {i: view.run.inputs[i] for i in view.run.inputs}
     run = network.run(x, training=True)
-    _, seeds = loss.of(View(run, view.heads, view.teacher, view.teacher_heads, view.features), targets)
+    _, seeds = loss.of(View(run, view.heads, view.taught, view.teacher, view.features), targets)
     gradients = network.back(run, seeds)
     start = {key: array.copy() for key, array in network.parameters.items()}
     way = {key: np.random.default_rng(1).normal(size=array.shape) for key, array in start.items()}

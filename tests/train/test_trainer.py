@@ -12,10 +12,13 @@ from small_networks import everything, normal, op
 
 from qengine.build import Builder
 from qengine.model import Model
-from qengine.train.data import Streamed, data_of, set_apart
+from qengine.train.data import Stored, Streamed, data_of, set_apart
 from qengine.train.finetune import Finetuned, finetune
 from qengine.train.fit import fit
 from qengine.train.history import Epoch, History
+from qengine.train.losses import Distillation
+from qengine.train.network import Network
+from qengine.train.objective import Objective
 from qengine.train.optimizers import SGD, Adam
 
 IMAGES = np.random.default_rng(1).normal(size=(24, 6, 6, 2)).astype(np.float32)
@@ -192,6 +195,24 @@ def test_a_network_that_mixes_the_samples_of_a_batch_is_run_one_by_one() -> None
     assert made.history.mixed
     one = np.concatenate([made.forward(samples[i : i + 1])[0] for i in range(8)])
     np.testing.assert_array_equal(made.forward(samples)[0], one)
+
+
+def test_a_teacher_is_asked_once_about_what_is_in_memory() -> None:
+    """What it said is what it would say again, for any batch of the samples."""
+    network, teacher = Network(everything()), Network(everything())
+    next(iter(network.parameters.values()))[...] *= 1.5
+    data = data_of(everything(), IMAGES)
+    assert isinstance(data, Stored)
+    asked, plain = Objective(network, Distillation(), teacher), Objective(network, Distillation(), teacher)
+    asked.remember(data, 7)
+    for array in teacher.parameters.values():
+        array[...] = 0  # it has nothing to say any more
+    silent = plain.evaluate(data, 8)[0]
+    for batch in data.batches(5, np.random.default_rng(0).permutation(24).tolist()):
+        known = asked.measure(batch).loss
+        fresh = Objective(network, Distillation(), Network(everything())).measure(batch).loss
+        assert known == pytest.approx(fresh, rel=1e-3)
+    assert silent != pytest.approx(asked.evaluate(data, 8)[0], rel=0.1)
 
 
 def test_settings_are_values() -> None:

@@ -17,7 +17,9 @@ __all__ = ["RULES", "TARGETS", "Finding", "Severity", "examine"]
 TARGETS = ("edgetpu", "micro")
 
 RULES: Mapping[str, Check] = {
+    "invalid": file.invalid,
     "refused": operators.refused,
+    "no_value": operators.without_value,
     "scale": quantization.bad_scales,
     "denormal_scale": quantization.denormal_scales,
     "scale_count": quantization.scale_counts,

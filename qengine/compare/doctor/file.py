@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...errors import ModelError
+from ...tflite import check_model
 from .finding import Finding, Severity
 from .opened import Opened
+
+
+def invalid(opened: Opened) -> Iterator[Finding]:
+    """What the runtime refuses when it opens the file; what is wrong with scales has rules of its own."""
+    try:
+        check_model(opened.model)
+    except ModelError as error:
+        if ".quantization" not in error.where:
+            reason = f"the runtime refuses to open it: {error.message}"
+            yield Finding("", None, reason, "mend it with the tool that wrote it", Severity.ERROR, where=error.where)
 
 
 def signatures(opened: Opened) -> Iterator[Finding]:

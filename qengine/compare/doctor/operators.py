@@ -36,6 +36,23 @@ def refused(opened: Opened) -> Iterator[Finding]:
             yield opened.finding(alone, severity, reason, remedy, alone.error.where.removeprefix(f"{alone.place}."))
 
 
+def without_value(opened: Opened) -> Iterator[Finding]:
+    """Nodes that read what nobody gave: no constant, no input of the graph, nothing that a node before it computes."""
+    given: dict[int, set[int]] = {}
+    for alone in opened.nodes:
+        graph = opened.graph(alone)
+        known = given.setdefault(alone.graph, set(graph.inputs))
+        for position, i in enumerate(alone.node.inputs):
+            tensor = graph.tensors[i]
+            if i < 0 or i in known or tensor.data is not None or tensor.is_variable or 0 in (tensor.shape or ()):
+                continue
+            reason = f"nothing before it computes its input {tensor.name!r}, and it is no constant"
+            remedy = "give the tensor its values, or put the node that computes it first"
+            yield opened.finding(alone, Severity.ERROR, reason, remedy, f"inputs[{position}]")
+            break
+        known.update(alone.node.outputs)
+
+
 def float_left(opened: Opened) -> Iterator[Finding]:
     """Nodes that compute in float in a file whose other nodes compute in integers."""
     if not opened.is_integer:
