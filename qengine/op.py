@@ -114,6 +114,13 @@ class Again(Protocol):
         """The same as rows, for a node's operands; or why not."""
 
 
+class Inlined(Protocol):
+    """A graph as rows of the one that calls it."""
+
+    def compiled(self, target: Target, specs: Specs) -> Compiled | str:
+        """The rows, for a node's operands; or why not."""
+
+
 class Graphs(Protocol):
     """What an operator may ask of the model around it: other graphs, and state that outlives a call."""
 
@@ -122,6 +129,9 @@ class Graphs(Protocol):
 
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Prepares another graph for such inputs: the outputs' specs, and a function from arrays to arrays."""
+
+    def inlined(self, graph: int, inputs: Sequence[Spec]) -> Inlined | None:
+        """Another graph, prepared already for such inputs, as rows; None where each of its runs is watched."""
 
     def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> Again | None:
         """Prepares two other graphs as a loop; None where shapes may change.

@@ -1,4 +1,7 @@
-"""A loop whose shapes stay: two prepared graphs run in turn, on arrays that stay where they are."""
+"""Other graphs run as rows of the one that calls them: once, or two in turn as a loop whose shapes stay.
+
+Their inputs and outputs stay where they are; they are copied there and back.
+"""
 
 from __future__ import annotations
 
@@ -42,22 +45,15 @@ class Rounds:
 
     def _as_one(self, target: Target) -> Rows | None:
         """A round as one table: the body, copies, the condition; None where the graphs aren't a native call each."""
-        tables = [self._table(program) for program in (self._body, self._condition)]
+        tables = [_table(program) for program in (self._body, self._condition)]
         if tables[0] is None or tables[1] is None:
             return None
         body, condition = (BoundRow(WALK.name, table, 1) for table in tables if table is not None)
         return Rows([[body], *_stages(self._pairs, target), [condition]], target)
 
-    @staticmethod
-    def _table(program: Program) -> tuple[int, int] | None:
-        native = program.calls[0].native if len(program.calls) == 1 else None
-        if native is None or not native.rows or native.threads > 1:
-            return None
-        return int(native.table.ctypes.data), native.rows
-
     def compiled(self, target: Target, specs: Specs, limit: int) -> Compiled | str:
         """Inputs copied to where the graphs have them, the condition, the rounds, and what is left copied out."""
-        condition = self._table(self._condition)
+        condition = _table(self._condition)
         if self._round is None or condition is None:
             return "its graphs are not one native call each"
         plan = Plan(target)
@@ -116,6 +112,52 @@ class Rounds:
             body()
             copies()
         return None
+
+
+class Once:
+    """A graph that is one native call, as rows of another."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def compiled(self, target: Target, specs: Specs) -> Compiled | str:
+        """For a node's operands: inputs copied in, the graph, outputs copied out; or why not."""
+        program, table = self._program, _table(self._program)
+        graph = program.graph
+        inputs, outputs = _arrays(program, graph.inputs), _arrays(program, graph.outputs)
+        found = [*zip(specs.inputs, inputs, strict=False), *zip(specs.outputs, outputs, strict=False)]
+        there = len(inputs) == len(specs.inputs) and len(outputs) == len(specs.outputs)
+        given = any(program.specs[i].value is not None for i in graph.inputs)
+        if table is None or not there or given or not all(_fits(spec, array) for spec, array in found):
+            return "its graph is not one native call"
+        plan = Plan(target)
+        for i, array in enumerate(inputs):
+            _copy(plan, specs.input(i), source(i), array.ctypes.data, array.nbytes)
+        plan.then()
+        plan.row(WALK, table=table[0], rows=table[1], work=1)
+        plan.then()
+        for i, array in enumerate(outputs):
+            _copy(plan, specs.outputs[i], array.ctypes.data, result(i), array.nbytes)
+        return replace(plan.done("rows of another graph"), after=(self._check,))
+
+    def _check(self) -> None:
+        check = self._program.calls[0].check
+        if check is not None:
+            check()
+
+
+def _fits(spec: Spec | None, array: Array) -> bool:
+    if spec is None or spec.type.dtype != array.dtype or spec.type.dtype.hasobject or not array.flags.c_contiguous:
+        return False
+    return array.nbytes == spec.size * array.itemsize > 0
+
+
+def _table(program: Program) -> tuple[int, int] | None:
+    """Address and number of the rows of a graph that is one native call on one thread."""
+    native = program.calls[0].native if len(program.calls) == 1 else None
+    if native is None or not native.rows or native.threads > 1:
+        return None
+    return int(native.table.ctypes.data), native.rows
 
 
 def _arrays(program: Program, indices: Sequence[int]) -> list[Array]:

@@ -26,6 +26,7 @@ from qengine.ops.mul import Mul
 from qengine.ops.read_variable import ReadVariable
 from qengine.ops.reshape import Reshape
 from qengine.ops.stablehlo_case import StablehloCase
+from qengine.ops.stablehlo_composite import StablehloComposite
 from qengine.ops.stablehlo_while import StablehloWhile
 from qengine.ops.sub import Sub
 from qengine.ops.var_handle import VarHandle
@@ -298,3 +299,16 @@ def test_a_body_that_gathers_outside_says_so_and_leaves_the_next_call_alone() ->
         While, lambda g, x: [y if i == 0 else g.add(Reshape(), [y, [1]]) for i, y in enumerate(body(g, x))], 4
     )
     assert loop(1, [1]) == [4, [40]]
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_a_graph_called_twice_is_rows_of_its_caller(kind: str) -> None:
+    b = Builder()
+    inner = graph(b, "difference", [((3,), kind), ((3,), kind)], lambda g, x: [g.add(Sub(), [x[0], x[1]])])
+    x, y = b.input("x", (3,), kind), b.input("y", (3,), kind)
+    output = Output(shape=(3,), type=kind)
+    (once,) = b.add(StablehloComposite("difference", inner), [x, y], outputs=[output])
+    (twice,) = b.add(StablehloComposite("difference", inner), [once, x], outputs=[output])
+    running = Running(b.model([once, twice]))
+    assert running([5, 6, 7], [1, 2, 9]) == [[4, 4, -2], [-1, -2, -9]]
+    assert running([1, 1, 1], [1, 2, 3]) == [[0, -1, -2], [-1, -2, -3]]
