@@ -378,6 +378,9 @@ class _Around:
     def resources(self) -> dict[Any, Any]:
         return {}
 
+    def inlined(self, graph: int, inputs: Sequence[Spec]) -> None:
+        return None
+
     def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> None:
         return None
 

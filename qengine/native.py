@@ -116,10 +116,15 @@ class Assembly:
     def _check(self, steps: Sequence[int]) -> Callable[[], None] | None:
         """What raises RuntimeError where one of the steps has met a number that it can't use; None where none can."""
         faults = [(step, self._faults[step], self._reasons[step]) for step in steps if step in self._faults]
-        if not faults:
+        chosen = set(steps)
+        compiled = (part.compiled for part in self.parts if part.index in chosen and part.compiled is not None)
+        more = [check for own in compiled for check in own.after]
+        if not faults and not more:
             return None
 
         def check() -> None:
+            for other in more:
+                other()
             for step, fault, reason in faults:
                 if fault[0]:
                     fault[0] = 0

@@ -104,6 +104,23 @@ class Dynamic:
 DYNAMIC = Dynamic()
 
 
+class Again(Protocol):
+    """Two graphs as a loop: the second runs as long as the first says so."""
+
+    def run(self, arrays: Sequence[Array], limit: int) -> list[Array] | None:
+        """The state after the last round, for a moment, beginning with these arrays; None where it goes on."""
+
+    def compiled(self, target: Target, specs: Specs, limit: int) -> Compiled | str:
+        """The same as rows, for a node's operands; or why not."""
+
+
+class Inlined(Protocol):
+    """A graph as rows of the one that calls it."""
+
+    def compiled(self, target: Target, specs: Specs) -> Compiled | str:
+        """The rows, for a node's operands; or why not."""
+
+
 class Graphs(Protocol):
     """What an operator may ask of the model around it: other graphs, and state that outlives a call."""
 
@@ -113,11 +130,11 @@ class Graphs(Protocol):
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Prepares another graph for such inputs: the outputs' specs, and a function from arrays to arrays."""
 
-    def rounds(
-        self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]
-    ) -> Callable[[Sequence[Array], int], list[Array] | None] | None:
-        """Prepares two other graphs as a loop: a function of the arrays that it begins with and the most rounds, which
-        gives its state at the end, for a moment, or None where it goes on. None where shapes may change.
+    def inlined(self, graph: int, inputs: Sequence[Spec]) -> Inlined | None:
+        """Another graph, prepared already for such inputs, as rows; None where each of its runs is watched."""
+
+    def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> Again | None:
+        """Prepares two other graphs as a loop; None where shapes may change.
 
         sources: per output of the body which of its inputs it is, if it is one.
         """

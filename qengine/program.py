@@ -21,7 +21,7 @@ from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, Tenso
 from .native import Assembly, Call, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops import custom
-from .rounds import Rounds
+from .rounds import Once, Rounds
 from .sparsity import dense
 
 _PLAIN = {
@@ -108,9 +108,12 @@ class Runtime:
             self._prepared.pop(next(iter(self._prepared)))
         return [program.specs[index] for index in program.graph.outputs], program.call
 
-    def rounds(
-        self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]
-    ) -> Callable[[Sequence[Array], int], list[Array] | None] | None:
+    def inlined(self, graph: int, inputs: Sequence[Spec]) -> Once | None:
+        """Another graph as rows of the one that calls it, if it is prepared for such inputs and nobody watches."""
+        program = self._prepared.get((graph, tuple((spec.shape, spec.type) for spec in inputs)))
+        return None if self.after is not None or self.keep_all or program is None else Once(program)
+
+    def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> Rounds | None:
         """Two other graphs as a loop on arrays that stay where they are; None where that can't be or all is watched."""
         if self.after is not None or self.keep_all:
             return None
@@ -118,7 +121,7 @@ class Runtime:
         programs = [self._prepared.get((graph, key)) for graph in (condition, body)]
         if programs[0] is None or programs[1] is None or not Rounds.suit(programs[0], programs[1]):
             return None
-        return Rounds(programs[0], programs[1], sources, self.target).run
+        return Rounds(programs[0], programs[1], sources, self.target)
 
     def _prepare(self, graph: int, inputs: Sequence[Spec]) -> Program:
         if graph in self._preparing:

@@ -1,18 +1,24 @@
-"""A loop whose shapes stay: two prepared graphs run in turn, on arrays that stay where they are."""
+"""Other graphs run as rows of the one that calls them: once, or two in turn as a loop whose shapes stay.
+
+Their inputs and outputs stay where they are; they are copied there and back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .kernels.emit.fill import COPY
-from .kernels.emit.plan import BoundRow, Plan
+from .kernels.emit.flip import FLIP
+from .kernels.emit.plan import FAULT, BoundRow, Compiled, Place, Plan, result, source
 from .kernels.emit.program import Program as Rows
 from .kernels.emit.target import Target
 from .kernels.emit.walker import ROUNDS, WALK
-from .op import Array
+from .model import TensorType
+from .op import Array, Spec, Specs
 
 if TYPE_CHECKING:
     from .program import Program
@@ -35,34 +41,46 @@ class Rounds:
         pairs = [*zip(made, self._seen, strict=True), *zip(later, state, strict=True)]
         self._pairs = [(a, b) for a, b in pairs if a is not b]
         self._copies = _copies(self._pairs, target)
-        self._whole = None if target is None else self._as_one(target)
+        self._round = None if target is None else self._as_one(target)
 
     def _as_one(self, target: Target) -> Rows | None:
-        """All rounds but the first check as one native call, where both graphs are one each."""
-        tables = []
-        for program in (self._body, self._condition):
-            native = program.calls[0].native if len(program.calls) == 1 else None
-            if native is None or not native.rows or native.threads > 1:
-                return None
-            tables.append((int(native.table.ctypes.data), native.rows))
-        body, condition = (BoundRow(WALK.name, table, 1) for table in tables)
-        self._round = Rows([[body], *_stages(self._pairs, target), [condition]], target)
-        self._most = np.zeros(1, np.int64)
-        places = (self._flag.ctypes.data, self._most.ctypes.data)
-        row = BoundRow(ROUNDS.name, (int(self._round.table.ctypes.data), self._round.rows, *places), 1)
-        return Rows([[row]], target)
+        """A round as one table: the body, copies, the condition; None where the graphs aren't a native call each."""
+        tables = [_table(program) for program in (self._body, self._condition)]
+        if tables[0] is None or tables[1] is None:
+            return None
+        body, condition = (BoundRow(WALK.name, table, 1) for table in tables if table is not None)
+        return Rows([[body], *_stages(self._pairs, target), [condition]], target)
 
-    def _run_whole(self, limit: int) -> list[Array] | None:
-        assert self._whole is not None
-        self._condition.run()
-        flag = self._flag.reshape(-1)
-        if flag[0] and limit > 0:
-            self._most[0] = limit
-            self._whole.run()
-            for program in (self._body, self._condition):
-                if program.calls[0].check is not None:
-                    program.calls[0].check()
-        return None if flag[0] else self._state
+    def compiled(self, target: Target, specs: Specs, limit: int) -> Compiled | str:
+        """Inputs copied to where the graphs have them, the condition, the rounds, and what is left copied out."""
+        condition = _table(self._condition)
+        if self._round is None or condition is None:
+            return "its graphs are not one native call each"
+        plan = Plan(target)
+        for i, (seen, state) in enumerate(zip(self._seen, self._state, strict=True)):
+            for array in (seen, state):
+                _copy(plan, specs.input(i), source(i), array.ctypes.data, array.nbytes)
+        plan.then()
+        plan.row(WALK, table=condition[0], rows=condition[1], work=1)
+        plan.then()
+        plan.row(
+            ROUNDS, table=self._round.table.ctypes.data, rows=self._round.rows, flag=self._flag.ctypes.data, most=limit,
+            fault=FAULT, work=1,
+        )  # fmt: skip
+        plan.then()
+        for i, state in enumerate(self._state):
+            _copy(plan, specs.outputs[i], state.ctypes.data, result(i), state.nbytes)
+        fault = (
+            "expected a loop that ends within {number} rounds, got one that goes on (the environment variable "
+            "QENGINE_ITERATIONS raises the limit) - at `{place}`"
+        )
+        return replace(plan.done("all rounds in one call", fault), after=(self._check,))
+
+    def _check(self) -> None:
+        for program in (self._body, self._condition):
+            check = program.calls[0].check
+            if check is not None:
+                check()
 
     @staticmethod
     def suit(condition: Program, body: Program) -> bool:
@@ -86,8 +104,6 @@ class Rounds:
         for array, seen, state in zip(arrays, self._seen, self._state, strict=True):
             seen[...] = array.reshape(seen.shape)
             state[...] = array.reshape(state.shape)
-        if self._whole is not None:
-            return self._run_whole(limit)
         check, body, copies, flag = self._condition.run, self._body.run, self._copies, self._flag.reshape(-1)
         for _ in range(limit + 1):
             check()
@@ -96,6 +112,52 @@ class Rounds:
             body()
             copies()
         return None
+
+
+class Once:
+    """A graph that is one native call, as rows of another."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def compiled(self, target: Target, specs: Specs) -> Compiled | str:
+        """For a node's operands: inputs copied in, the graph, outputs copied out; or why not."""
+        program, table = self._program, _table(self._program)
+        graph = program.graph
+        inputs, outputs = _arrays(program, graph.inputs), _arrays(program, graph.outputs)
+        found = [*zip(specs.inputs, inputs, strict=False), *zip(specs.outputs, outputs, strict=False)]
+        there = len(inputs) == len(specs.inputs) and len(outputs) == len(specs.outputs)
+        given = any(program.specs[i].value is not None for i in graph.inputs)
+        if table is None or not there or given or not all(_fits(spec, array) for spec, array in found):
+            return "its graph is not one native call"
+        plan = Plan(target)
+        for i, array in enumerate(inputs):
+            _copy(plan, specs.input(i), source(i), array.ctypes.data, array.nbytes)
+        plan.then()
+        plan.row(WALK, table=table[0], rows=table[1], work=1)
+        plan.then()
+        for i, array in enumerate(outputs):
+            _copy(plan, specs.outputs[i], array.ctypes.data, result(i), array.nbytes)
+        return replace(plan.done("rows of another graph"), after=(self._check,))
+
+    def _check(self) -> None:
+        check = self._program.calls[0].check
+        if check is not None:
+            check()
+
+
+def _fits(spec: Spec | None, array: Array) -> bool:
+    if spec is None or spec.type.dtype != array.dtype or spec.type.dtype.hasobject or not array.flags.c_contiguous:
+        return False
+    return array.nbytes == spec.size * array.itemsize > 0
+
+
+def _table(program: Program) -> tuple[int, int] | None:
+    """Address and number of the rows of a graph that is one native call on one thread."""
+    native = program.calls[0].native if len(program.calls) == 1 else None
+    if native is None or not native.rows or native.threads > 1:
+        return None
+    return int(native.table.ctypes.data), native.rows
 
 
 def _arrays(program: Program, indices: Sequence[int]) -> list[Array]:
@@ -124,3 +186,11 @@ def _stages(pairs: Sequence[tuple[Array, Array]], target: Target) -> list[list[B
         )  # fmt: skip
         plan.then()
     return plan.done("copies").bind([], [])
+
+
+def _copy(plan: Plan, spec: Spec, origin: Place | int, target: Place | int, size: int) -> None:
+    """Between native memory and where NumPy has a tensor."""
+    if spec.type is TensorType.INT8:
+        plan.row(FLIP, a=origin, out=target, size=size, work=1)
+    else:
+        plan.row(COPY, source=origin, target=target, size=size, source_pitch=0, target_pitch=0, rows=1, work=1)

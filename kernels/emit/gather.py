@@ -11,7 +11,10 @@ from .target import Target
 
 
 def _write_gather(f: Function, index_bits: int, unit: int) -> None:
-    """For every batch, and in it for every outer element, slices of `size` bytes at the batch's positions."""
+    """For every batch, and in it for every outer element, slices of `size` bytes at the batch's positions.
+
+    The first position outside is told, and the slice at 0 taken for its.
+    """
     row, index = f.arguments(GATHER.slots), Type(f"i{index_bits}")
     copy = copier(f, unit, row.size)
     with f.loop(row.batches, a=row.a, at=row.positions, out=row.out) as batch:
@@ -21,7 +24,7 @@ def _write_gather(f: Function, index_bits: int, unit: int) -> None:
                 number = read if index == I64 else read.signed(I64)
                 inside = number.below_unsigned(row.length)
                 copy(each.out, line.a + inside.select(number, 0) * row.size)
-                with f.when(inside.equals(0)):
+                with f.when(inside.equals(0) & row.fault.load(I64).equals(0)):
                     row.fault.store(number, 8)
                     row.fault.store(f.constant(1, I64))
                 each.at, each.out = each.at + index_bits // 8, each.out + row.size

@@ -188,6 +188,7 @@ class Compiled:
     why        which kernels were chosen and why, in a clause
     fault      what to say where a row leaves at FAULT that it met a number it can't use: {number} stands for that
                number, {place} for the node; empty where none does
+    after      what to call after the rows have run, where there is more to check
     """
 
     target: Target
@@ -196,6 +197,7 @@ class Compiled:
     scratch: int
     why: str
     fault: str = ""
+    after: tuple[Callable[[], None], ...] = ()
 
     @property
     def kernels(self) -> frozenset[str]:

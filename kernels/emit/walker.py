@@ -27,11 +27,14 @@ WALK = Family("walk", "*table #rows", _write_walk)
 
 
 def _write_rounds(f: Function) -> None:
-    """Walks the table until the byte at `flag` is 0, `most` (an int64 there, at least 1) times at most."""
+    """Walks the table while the byte at `flag` isn't 0, `most` times at most; where it still isn't then, a fault."""
     own = f.arguments(ROUNDS.slots)
-    with f.loop(own.most.load(I64, 0, 8)) as each:
+    with f.when(own.flag.load(I8) > 0), f.loop(own.most, True) as each:
         walk(f, own.table, own.rows)
         each.stop_when(own.flag.load(I8).equals(0))
+    with f.when(own.flag.load(I8) > 0):
+        own.fault.store(own.most, 8)
+        own.fault.store(f.constant(1, I64))
 
 
-ROUNDS = Family("rounds", "*table #rows *flag *most", _write_rounds)
+ROUNDS = Family("rounds", "*table #rows *flag most *fault", _write_rounds)

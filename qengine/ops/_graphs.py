@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import ModelError
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..model import Graph, Shape, TensorType
 from ..op import DYNAMIC, Array, Dynamic, Graphs, Spec, Specs, Step
 from ..shapes import volume
@@ -127,12 +129,16 @@ class Loop:
             if rounds is None:
                 return self._run(list(arrays), _shaped(arrays, after), holds, around)
             limit = _limit()
-            state = rounds(arrays, limit)
+            state = rounds.run(arrays, limit)
             if state is None:
                 raise _goes_on(limit)
             return tuple(np.array(array) for array in _shaped(state, after))
 
-        return Step(run, name, folds=False)
+        def compiled(target: Target) -> Compiled | str:
+            assert rounds is not None
+            return rounds.compiled(target, self._specs, _limit())
+
+        return Step(run, name, folds=False, compiled=None if rounds is None else compiled)
 
     def _run(
         self, seen: list[Array], state: list[Array], holds: Callable[[Sequence[Array]], Array], around: Around

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from ..errors import ModelError
+from ..kernels.emit.plan import Compiled
+from ..kernels.emit.target import Target
 from ..kernels.profile import Profile
 from ..model import Shape
 from ..op import DYNAMIC, Array, Dynamic, Graphs, Op, Spec, Specs, Step
@@ -40,4 +42,10 @@ class StablehloComposite(Op):
         return context.prepare(self.decomposition_subgraph_index, inputs)
 
     def plan(self, specs: Specs, profile: Profile, context: Graphs) -> Step:
-        return Step(self._prepared(specs, context)[1], kernel=f"graph {self.decomposition_subgraph_index}", folds=False)
+        call, graph = self._prepared(specs, context)[1], self.decomposition_subgraph_index
+        inlined = context.inlined(graph, [specs.input(i) for i in range(len(specs.inputs))])
+
+        def compiled(target: Target) -> Compiled | str:
+            return "each run is watched" if inlined is None else inlined.compiled(target, specs)
+
+        return Step(call, kernel=f"graph {graph}", folds=False, compiled=compiled)

@@ -16,6 +16,7 @@ from qengine.ops.add import Add
 from qengine.ops.assign_variable import AssignVariable
 from qengine.ops.call_once import CallOnce
 from qengine.ops.concatenation import Concatenation
+from qengine.ops.gather import Gather
 from qengine.ops.hashtable import Hashtable
 from qengine.ops.hashtable_find import HashtableFind
 from qengine.ops.hashtable_import import HashtableImport
@@ -23,7 +24,9 @@ from qengine.ops.hashtable_size import HashtableSize
 from qengine.ops.less import Less
 from qengine.ops.mul import Mul
 from qengine.ops.read_variable import ReadVariable
+from qengine.ops.reshape import Reshape
 from qengine.ops.stablehlo_case import StablehloCase
+from qengine.ops.stablehlo_composite import StablehloComposite
 from qengine.ops.stablehlo_while import StablehloWhile
 from qengine.ops.sub import Sub
 from qengine.ops.var_handle import VarHandle
@@ -136,8 +139,8 @@ def test_a_loop_may_grow_its_arrays() -> None:
 
 
 def test_a_loop_without_end_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = counted(While, lambda g, x: [x[0], g.add(Add(), [x[1], x[1]])])
     monkeypatch.setenv("QENGINE_ITERATIONS", "20")
+    loop = counted(While, lambda g, x: [x[0], g.add(Add(), [x[1], x[1]])])
     with pytest.raises(RuntimeError, match="ends within 20 rounds"):
         loop(0, [3])
     assert counted(While, doubled, 20)(0, [1]) == [20, [2**20]]
@@ -277,3 +280,35 @@ def test_tables_are_refused() -> None:
     b.add(HashtableImport(), [table, np.array([1]), b.constant(WORDS[:1], type=T.STRING)], outputs=0)
     with pytest.raises(RuntimeError, match="expected keys STRING, got INT64"):
         Running(b.model([b.constant(np.zeros(1, F))]))()
+
+
+def test_a_body_that_gathers_outside_says_so_and_leaves_the_next_call_alone() -> None:
+    """Also where all rounds are one native call."""
+
+    def body(g: Builder, x: list[Operand]) -> list[Operand]:
+        table = g.constant(np.array([[10], [20], [30], [40]], F))
+        return [next_one(g, x), g.add(Gather(), [table, g.add(Reshape(), [x[0], [1]])])]
+
+    loop = counted(While, lambda g, x: [y if i == 0 else g.add(Reshape(), [y, [1]]) for i, y in enumerate(body(g, x))])
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"from 0 to 3, got .*4"):
+            loop(2, [1])
+        with pytest.raises(RuntimeError, match=r"from 0 to 3, got .*-1"):
+            loop(-1, [1])
+    loop = counted(
+        While, lambda g, x: [y if i == 0 else g.add(Reshape(), [y, [1]]) for i, y in enumerate(body(g, x))], 4
+    )
+    assert loop(1, [1]) == [4, [40]]
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32"])
+def test_a_graph_called_twice_is_rows_of_its_caller(kind: str) -> None:
+    b = Builder()
+    inner = graph(b, "difference", [((3,), kind), ((3,), kind)], lambda g, x: [g.add(Sub(), [x[0], x[1]])])
+    x, y = b.input("x", (3,), kind), b.input("y", (3,), kind)
+    output = Output(shape=(3,), type=kind)
+    (once,) = b.add(StablehloComposite("difference", inner), [x, y], outputs=[output])
+    (twice,) = b.add(StablehloComposite("difference", inner), [once, x], outputs=[output])
+    running = Running(b.model([once, twice]))
+    assert running([5, 6, 7], [1, 2, 9]) == [[4, 4, -2], [-1, -2, -9]]
+    assert running([1, 1, 1], [1, 2, 3]) == [[0, -1, -2], [-1, -2, -3]]

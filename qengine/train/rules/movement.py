@@ -34,6 +34,9 @@ class _Alone:
     def prepare(self, graph: int, inputs: Any) -> Any:
         raise Unsupported("expected an operator without other graphs")
 
+    def inlined(self, graph: int, inputs: Sequence[Spec]) -> None:
+        return None
+
     def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> None:
         return None
 
