@@ -51,7 +51,9 @@ class Prepared:
             memory.bytes[:] = 0
         self.scratch = Memory(compiled.scratch, at_start=True)
         addresses = [[memory.address for memory in memories] for memories in (self.inputs, self.outputs)]
-        self.program = Program(compiled.bind(*addresses, self.scratch.address), compiled.target, together)
+        self.fault = Memory(16, at_start=True)
+        bound = compiled.bind(*addresses, self.scratch.address, self.fault.address)
+        self.program = Program(bound, compiled.target, together)
 
     def result(self):
         """What lies in inputs (states among them) and outputs after a run."""
