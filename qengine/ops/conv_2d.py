@@ -50,7 +50,7 @@ class Conv2D(Op):
     def infer(self, specs: Specs, context: Graphs) -> Sequence[Shape]:
         batch, _, _, channels = of_rank(specs.input(0), 4, "inputs[0]")
         outputs, _, _, depth = of_rank(specs.input(1), 4, "inputs[1]")
-        if depth < 1 or channels % depth or outputs % max(channels // depth, 1):
+        if min(depth, channels) < 1 or channels % depth or outputs % max(channels // depth, 1):
             raise ModelError(
                 f"expected filters for a whole number of groups of {channels} channels, "
                 f"got {outputs} filters of depth {depth}",
