@@ -378,6 +378,9 @@ class _Around:
     def resources(self) -> dict[Any, Any]:
         return {}
 
+    def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> None:
+        return None
+
     def custom(self, custom_code: str) -> CustomKernel | None:
         return find(custom_code)
 

@@ -51,6 +51,7 @@ class Call:
     run: Callable[[], None]
     steps: tuple[int, ...]
     native: Rows | None = None
+    check: Callable[[], None] | None = None
 
 
 @dataclass
@@ -93,7 +94,8 @@ class Assembly:
             if any(stages):
                 native = Rows(stages, self.target, self.crew)
                 self._alive.append(native)
-                actions.append(Call(self._checked(native, steps), tuple(steps), native))
+                check = self._check(steps)
+                actions.append(Call(_checked(native, check), tuple(steps), native, check))
             stages.clear()
             steps.clear()
 
@@ -111,20 +113,19 @@ class Assembly:
         close()
         return actions
 
-    def _checked(self, native: Rows, steps: Sequence[int]) -> Callable[[], None]:
-        """A native call that raises RuntimeError where one of the steps met a number that it can't use."""
+    def _check(self, steps: Sequence[int]) -> Callable[[], None] | None:
+        """What raises RuntimeError where one of the steps has met a number that it can't use; None where none can."""
         faults = [(step, self._faults[step], self._reasons[step]) for step in steps if step in self._faults]
         if not faults:
-            return native.run
+            return None
 
-        def run() -> None:
-            native.run()
+        def check() -> None:
             for step, fault, reason in faults:
                 if fault[0]:
                     fault[0] = 0
                     raise RuntimeError(reason.format(number=fault[1], place=f"{self.place}.operators[{step}]"))
 
-        return run
+        return check
 
     @property
     def packed_bytes(self) -> int:
@@ -280,6 +281,17 @@ class Assembly:
                 raise RuntimeError(
                     f"expected operator {step} to leave memory around tensor {tensor} alone, got it changed"
                 )
+
+
+def _checked(native: Rows, check: Callable[[], None] | None) -> Callable[[], None]:
+    if check is None:
+        return native.run
+
+    def run() -> None:
+        native.run()
+        check()
+
+    return run
 
 
 def _pattern(start: int, stop: int) -> NDArray[np.uint8]:

@@ -113,6 +113,15 @@ class Graphs(Protocol):
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> tuple[Sequence[Spec], Callable[..., tuple[Array, ...]]]:
         """Prepares another graph for such inputs: the outputs' specs, and a function from arrays to arrays."""
 
+    def rounds(
+        self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]
+    ) -> Callable[[Sequence[Array], int], list[Array] | None] | None:
+        """Prepares two other graphs as a loop: a function of the arrays that it begins with and the most rounds, which
+        gives its state at the end, for a moment, or None where it goes on. None where shapes may change.
+
+        sources: per output of the body which of its inputs it is, if it is one.
+        """
+
     @property
     def resources(self) -> dict[Any, Any]:
         """Variables and tables that live as long as the interpreter, by their key."""

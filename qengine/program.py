@@ -21,6 +21,7 @@ from .model import Blockwise, External, Graph, Model, Node, Shape, Tensor, Tenso
 from .native import Assembly, Call, Part, roomy
 from .op import Array, CustomKernel, Dynamic, Graphs, Op, Spec, Specs, Step
 from .ops import custom
+from .rounds import Rounds
 from .sparsity import dense
 
 _PLAIN = {
@@ -106,6 +107,18 @@ class Runtime:
         if len(self._prepared) > PREPARED and not any(tensor.is_variable for tensor in tensors):
             self._prepared.pop(next(iter(self._prepared)))
         return [program.specs[index] for index in program.graph.outputs], program.call
+
+    def rounds(
+        self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]
+    ) -> Callable[[Sequence[Array], int], list[Array] | None] | None:
+        """Two other graphs as a loop on arrays that stay where they are; None where that can't be or all is watched."""
+        if self.after is not None or self.keep_all:
+            return None
+        key = tuple((spec.shape, spec.type) for spec in inputs)
+        programs = [self._prepared.get((graph, key)) for graph in (condition, body)]
+        if programs[0] is None or programs[1] is None or not Rounds.suit(programs[0], programs[1]):
+            return None
+        return Rounds(programs[0], programs[1], sources, self.target).run
 
     def _prepare(self, graph: int, inputs: Sequence[Spec]) -> Program:
         if graph in self._preparing:

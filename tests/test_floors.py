@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[set[str], ...], ...] = (
     ({"shapes", "scales", "delegate", "memory", "sparsity", "versions", "chains"}, {"native"}, {"samples"}),
     ({"custom"},),
     ({"ops"},),
-    ({"program"},),
+    ({"program", "rounds"},),
     ({"interpreter"}, {"tflite"}, {"build", "output"}, {"summary"}, {"latency"}),
     ({"ptq"}, {"train"}, {"compare"}),
     ({"demo"}, {"testing", "pytest_plugin"}, {"report"}),

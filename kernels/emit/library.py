@@ -67,6 +67,7 @@ FAMILIES: dict[str, str] = {
     "quantize": "quantize",
     "remember": "recurrent",
     "repeat": "fill",
+    "rounds": "walker",
     "rowsums": "batch_matmul",
     "softmax": "softmax",
     "softmaxfixed": "softmax",

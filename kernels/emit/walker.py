@@ -5,7 +5,7 @@ A row is `[kernel address, row bytes, arguments...]`; its kernel gets the addres
 
 from __future__ import annotations
 
-from .language import I64, POINTER, Function, Value
+from .language import I8, I64, POINTER, Function, Value
 from .plan import Family
 
 HEADER = 16
@@ -24,3 +24,14 @@ def _write_walk(f: Function) -> None:
 
 
 WALK = Family("walk", "*table #rows", _write_walk)
+
+
+def _write_rounds(f: Function) -> None:
+    """Walks the table until the byte at `flag` is 0, `most` (an int64 there, at least 1) times at most."""
+    own = f.arguments(ROUNDS.slots)
+    with f.loop(own.most.load(I64, 0, 8)) as each:
+        walk(f, own.table, own.rows)
+        each.stop_when(own.flag.load(I8).equals(0))
+
+
+ROUNDS = Family("rounds", "*table #rows *flag *most", _write_rounds)

@@ -68,11 +68,16 @@ def pick(x: AnyArray, rows: Int64Array, columns: Int64Array) -> AnyArray:
 
 
 def places_float32(length: int, output: int, centers: Centers) -> Places:
-    """Unclamped positions: outside of the image, the border is drawn out in a straight line of equal ends."""
+    """Unclamped positions: outside of the image, the border is drawn out in a straight line of equal ends.
+
+    ValueError where one lies beyond the last input: made smaller with aligned corners and half pixel centers at once.
+    """
     position, scale = np.arange(output).astype(np.float32), scale_of(length, output, centers)
     position = (position + half) * scale - half if centers.half_pixel else position * scale
     before = np.maximum(np.floor(position).astype(np.int64), 0)
     after = np.minimum(np.ceil(position).astype(np.int64), length - 1)
+    if output and int(before[-1]) >= length:
+        raise ValueError(f"expected positions within {length} pixels, got {int(before[-1])} for pixel {output - 1}")
     return Places(before, after, position - before.astype(np.float32))
 
 

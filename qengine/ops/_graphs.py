@@ -121,13 +121,24 @@ class Loop:
         def around(arrays: Sequence[Array]) -> tuple[Array, ...]:
             return body(*_shaped(arrays, before))
 
-        return Step(lambda *arrays: self._run(list(arrays), _shaped(arrays, after), holds, around), name, folds=False)
+        rounds = self._context.rounds(self._condition, self._body, self._inputs, self._sources)
+
+        def run(*arrays: Array) -> tuple[Array, ...]:
+            if rounds is None:
+                return self._run(list(arrays), _shaped(arrays, after), holds, around)
+            limit = _limit()
+            state = rounds(arrays, limit)
+            if state is None:
+                raise _goes_on(limit)
+            return tuple(np.array(array) for array in _shaped(state, after))
+
+        return Step(run, name, folds=False)
 
     def _run(
         self, seen: list[Array], state: list[Array], holds: Callable[[Sequence[Array]], Array], around: Around
     ) -> tuple[Array, ...]:
         """seen: what the condition gets; state: what the body gets."""
-        limit = int(os.environ.get("QENGINE_ITERATIONS", ITERATIONS))
+        limit = _limit()
         for _ in range(limit + 1):
             flag = holds(seen)
             _check_flag(flag.shape)
@@ -136,10 +147,7 @@ class Loop:
             seen = list(around(state))
             for i, (source, result) in enumerate(zip(self._sources, seen, strict=True)):
                 state[i] = result if source is None else state[source].reshape(result.shape)
-        raise ModelError(
-            f"expected a loop that ends within {limit} rounds, got one that goes on "
-            "(the environment variable QENGINE_ITERATIONS raises the limit)"
-        )
+        raise _goes_on(limit)
 
     def _holds(self, arrays: Sequence[Array]) -> Array:
         """The condition of arrays whatever their shapes."""
@@ -151,6 +159,17 @@ class Loop:
 
     def _like(self, arrays: Sequence[Array]) -> list[Spec]:
         return [Spec(array.shape, spec.type) for spec, array in zip(self._inputs, arrays, strict=True)]
+
+
+def _limit() -> int:
+    return int(os.environ.get("QENGINE_ITERATIONS", ITERATIONS))
+
+
+def _goes_on(limit: int) -> ModelError:
+    return ModelError(
+        f"expected a loop that ends within {limit} rounds, got one that goes on "
+        "(the environment variable QENGINE_ITERATIONS raises the limit)"
+    )
 
 
 def _shaped(arrays: Sequence[Array], shapes: Sequence[Shape]) -> list[Array]:

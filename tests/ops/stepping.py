@@ -22,6 +22,9 @@ class NoGraphs:
     def prepare(self, graph: int, inputs: Sequence[Spec]) -> Any:
         raise AssertionError(f"expected no question about graph {graph}")
 
+    def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> None:
+        return None
+
     def custom(self, custom_code: str) -> None:
         return None
 

@@ -128,3 +128,12 @@ def test_xnnpack_resizes_only_to_the_same_quantization() -> None:
     x, output = given((1, 1, 2, 1), T.INT8, 0.5), given((), T.INT8, 0.25)
     with pytest.raises(ModelError, match="expected the scale and zero point of the input"):
         prepare(ResizeBilinear(), [x, size(1, 4)], [output], Profile.XNNPACK)
+
+
+@pytest.mark.parametrize("profile", [Profile.OPTIMIZED, Profile.REFERENCE])
+def test_positions_beyond_the_image_where_the_runtime_reads_what_is_not_there_are_refused(profile: Profile) -> None:
+    """Both ways of placing at once, which the runtime lets pass where the size comes while running."""
+    op = ResizeBilinear(align_corners=True, half_pixel_centers=True)
+    x = np.zeros((1, 4, 4, 1), np.float32)
+    with pytest.raises(RuntimeError, match="within 4 pixels"):
+        run(op, [given(x.shape), given((2,), T.INT32)], given(()), profile, x, np.array([2, 2], np.int32))

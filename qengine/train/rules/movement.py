@@ -6,6 +6,7 @@ asked once. The commonest operators have shorter ways.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,6 +33,9 @@ class _Alone:
 
     def prepare(self, graph: int, inputs: Any) -> Any:
         raise Unsupported("expected an operator without other graphs")
+
+    def rounds(self, condition: int, body: int, inputs: Sequence[Spec], sources: Sequence[int | None]) -> None:
+        return None
 
     def custom(self, custom_code: str) -> CustomKernel | None:
         return None

@@ -34,7 +34,7 @@ from qengine.kernels.emit.quantize import ToBytes, ToFloats, plan_dequantize, pl
 from qengine.kernels.emit.recurrent import plan_lstm, plan_svdf
 from qengine.kernels.emit.resize import plan_resize_bilinear
 from qengine.kernels.emit.rounding import FixedRule, FloatRule, RealRule
-from qengine.kernels.emit.walker import WALK
+from qengine.kernels.emit.walker import ROUNDS, WALK
 from qengine.kernels.reference.add import CommonScale, Scales, ZeroPoints
 from qengine.kernels.reference.lstm_integer import Cell, Gate, Sum
 from qengine.kernels.reference.resize import Places
@@ -156,7 +156,7 @@ def recurrent_plans(variant):
 
 
 def kernels_of_every_kind(variant):
-    drivers = {HELP.name, LEAD.name, WALK.name, f"{GRADIENT.name}_3_3_{variant.lanes}"}
+    drivers = {HELP.name, LEAD.name, ROUNDS.name, WALK.name, f"{GRADIENT.name}_3_3_{variant.lanes}"}
     every = [*plans_of_every_kind(variant), *recurrent_plans(variant)]
     return sorted(drivers.union(*(compiled.kernels for compiled in every)))
 
