@@ -142,7 +142,11 @@ class _Graph:
 
         def compute(arguments: Any) -> Array:
             program = self.kernels[0].program(self.profile, feeds[0])
-            return program.evaluate(pair[0], list(arguments))[pair[1]]
+            fresh = [
+                x.copy() if i >= 0 and x is not None and self.graphs[0].tensors[i].is_variable else x
+                for i, x in zip(one.inputs, arguments, strict=True)
+            ]  # a state goes on while a node runs, and begins anew each time
+            return program.evaluate(pair[0], fresh)[pair[1]]
 
         tensor = self.graphs[1].tensors[two.outputs[other[1]]]
         wanted, errors = split(compute, inputs, Step.of(tensor), np.asarray(real_values(tensor, made)))
@@ -165,7 +169,7 @@ class _Graph:
         biases = {w.bias for w in two.op.weights}
         for position, (i, j) in enumerate(zip(one.inputs, two.inputs, strict=False)):
             real = reals[position]
-            if i < 0 or j < 0 or real is None or real.dtype.kind != "f":
+            if i < 0 or j < 0 or real is None or real.dtype.kind != "f" or self.graphs[0].tensors[i].is_variable:
                 continue
             tensor = self.graphs[1].tensors[j]
             constant = constant_of(self.graphs[1], j)

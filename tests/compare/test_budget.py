@@ -22,6 +22,8 @@ from qengine.compare.session import compare
 from qengine.compare.split import Inputs, Step, split
 from qengine.model import Model, Tensor, TensorType
 from qengine.ops.fully_connected import FullyConnected
+from qengine.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
+from qengine.options import ActivationFunctionType
 from qengine.ptq.quantize import quantize
 from qengine.samples import samples_of
 from qengine.tflite import save
@@ -235,3 +237,27 @@ def test_layers_name_the_float_model_s_own_nodes(prepare: bool) -> None:
     assert found == ({"before": 0, "scaled": 1, "answer": 3} if prepare else dict(zip(found, range(4), strict=True)))
     better = quantize_until(model, 60.0, "static_wi8_ai8", samples, trials=20)
     assert better.changes
+
+
+def test_a_state_begins_anew_for_every_part() -> None:
+    rng = np.random.default_rng(0)
+    b = Builder()
+    x = b.input("x", (2, 6, 4), "float32")  # time, batch, features
+
+    def weights(*shape: int) -> Any:
+        return b.constant(rng.normal(0, 0.4, shape).astype(np.float32))
+
+    inputs, recurrent = [weights(5, 4) for _ in range(4)], [weights(5, 5) for _ in range(4)]
+    biases = [weights(5) for _ in range(4)]
+    states = [b.variable(name, (6, 5)) for name in ("h", "c")]
+    none: list[Any] = [None]
+    op = UnidirectionalSequenceLstm(time_major=True, fused_activation_function=ActivationFunctionType.TANH)
+    y = b.add(op, [x, *inputs, *recurrent, *none * 3, *biases, *none * 2, *states, *none * 4], name="y")
+    model = b.model([y])
+    samples = [rng.normal(size=(2, 6, 4)).astype(np.float32) for _ in range(6)]
+    made = quantize(model, "static_wi8_ai8", samples).model
+    found = budget_of(model, made, list(samples_of(model, samples[:2])))
+    assert found is not None
+    (layer,) = found.layers
+    assert sum(layer.parts.values()) == pytest.approx(layer.noise, rel=1e-9)
+    assert layer.sqnr_db > 25
