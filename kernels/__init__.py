@@ -5,14 +5,15 @@ Public, and resolved on first use: `requantize`, `conv_int8`, `depthwise_conv_in
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if __name__ != "qengine.kernels":
     raise ImportError(
         f"expected import as 'qengine.kernels', got {__name__!r}: install the project (pip install -e .) "
         "and write 'from qengine.kernels import conv_int8'"
     )
+
+from .first_use import names_of
 
 if TYPE_CHECKING:
     from .layers import conv_int8 as conv_int8
@@ -31,8 +32,4 @@ _PUBLIC = {
 
 __all__ = [*_PUBLIC]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+__getattr__ = names_of(__name__, _PUBLIC)

@@ -1,10 +1,11 @@
-"""Packages whose modules are imported when they are first used, so that a model pays for the operators it has."""
+"""Packages whose modules and names are imported when they are first used: a model pays for the operators it has."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Any
 
 
 def modules_of(package: str) -> Callable[[str], ModuleType]:
@@ -18,5 +19,16 @@ def modules_of(package: str) -> Callable[[str], ModuleType]:
             if error.name != wanted:
                 raise
             raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+
+    return resolve
+
+
+def names_of(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: each public name comes from the module in which `modules` says that it is."""
+
+    def resolve(name: str) -> Any:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f".{modules[name]}", package), name)
 
     return resolve

@@ -7,8 +7,9 @@ and `fake_quant_gradient` do in float32 what quantizing would do. Knows no model
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..kernels.first_use import names_of
 
 if TYPE_CHECKING:
     from .arithmetic import activation_range as activation_range
@@ -37,8 +38,4 @@ _PUBLIC = {
 
 __all__ = [*_PUBLIC]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+__getattr__ = names_of(__name__, _PUBLIC)
